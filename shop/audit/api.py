@@ -1,0 +1,68 @@
+"""What the operator reads of a role: broken rules, facts, and whether anything is under way."""
+
+from django.db import connection
+from django.http import Http404
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from shop import context
+from shop.api import InternalView
+from shop.audit import registry
+from shop.audit.snapshot import snapshot
+from shop.events.models import DeliveryState
+
+FACTS_PAGE = 1000
+
+
+class Rules(InternalView):
+    """Every row of this role that breaks a rule, all read in one snapshot."""
+
+    purpose = "operator"
+
+    def get(self, request: Request) -> Response:
+        found = []
+        with snapshot() as cursor:
+            for name, sql in registry.book_of(context.current_role()).rules.items():
+                cursor.execute(sql)
+                found += [{"rule": name, "id": row[0], "detail": row[1]} for row in cursor.fetchall()]
+        return Response({"broken": found})
+
+
+class FactsQuery(serializers.Serializer[object]):
+    """``ids``, separated by commas, or a page after ``after``."""
+
+    ids = serializers.CharField(required=False, max_length=40_000)
+    after = serializers.CharField(default="", allow_blank=True, max_length=100)
+
+
+class Facts(InternalView):
+    """One page of facts, or those of certain ids."""
+
+    purpose = "operator"
+
+    def get(self, request: Request, name: str) -> Response:
+        reader = registry.book_of(context.current_role()).facts.get(name)
+        if reader is None:
+            raise Http404
+        query = FactsQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        ids = query.validated_data.get("ids")
+        asked = ids.split(",") if ids is not None else None
+        return Response({"facts": reader(asked, query.validated_data["after"], FACTS_PAGE), "page": FACTS_PAGE})
+
+
+class Pending(InternalView):
+    """What is under way and will end by itself, by kind; deliveries of events among it."""
+
+    purpose = "operator"
+
+    def get(self, request: Request) -> Response:
+        role = context.current_role()
+        counted = {name: count() for name, count in registry.book_of(role).pending.items()}
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM events_delivery WHERE emitter = %s AND state = %s", [role, DeliveryState.DUE]
+            )
+            counted["deliveries"] = cursor.fetchone()[0]
+        return Response(counted)

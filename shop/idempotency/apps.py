@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class IdempotencyConfig(AppConfig):
+    """What each idempotency key has done."""
+
+    name = "shop.idempotency"
+    label = "idempotency"

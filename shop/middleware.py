@@ -1,0 +1,52 @@
+"""What every request of every role gets, before any view: its role, its ids, canonical paths."""
+
+from collections.abc import Callable
+from contextvars import Context
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponseBase
+
+from shop import context, management_urls
+from shop.env import env
+from shop.problems import response
+
+_LONGEST_ID = 64
+_MANAGEMENT_PORT = str(env.management_port)
+
+
+class ServiceMiddleware:
+    """Enter the role that owns the path, adopt or make the request's ids, name the service in the answer.
+
+    A trailing slash is optional everywhere outside the admin and static files: it is dropped here
+    rather than redirected, so that POST works with it too.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # A context of its own: server threads are reused, and a call inside one process must not
+        # inherit its caller's role, deadline, language or idempotency key.
+        return Context().run(self._respond, request)
+
+    def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        path, query = request.path_info, request.META.get("QUERY_STRING", "")
+        if "\x00" in path or "%00" in query or "\x00" in query:
+            return response(400, "bad-request", "NUL is not a character of any path or query.")
+        if request.META.get("SERVER_PORT") == _MANAGEMENT_PORT:
+            request.urlconf = management_urls.__name__
+        role = _role_of(path)
+        context.set_role(role)
+        context.request_id.set(request.headers.get("X-Request-Id", "")[:_LONGEST_ID] or uuid4().hex)
+        context.traceparent.set(request.headers.get("Traceparent", "")[:_LONGEST_ID])
+        if path.endswith("/") and len(path) > 1 and "/admin/" not in path and "/static/" not in path:
+            request.path_info = path.rstrip("/")
+        answer = self.get_response(request)
+        answer["X-Service"] = role
+        answer["X-Service-Version"] = env.version
+        return answer
+
+
+def _role_of(path: str) -> str:
+    first = path.split("/", 2)[1] if path.startswith("/") else ""
+    return first if first in env.serves else env.role or "shop"

@@ -1,0 +1,40 @@
+"""The worker process: the jobs of the roles it serves, with beat in a thread of its own.
+
+Threads rather than processes: jobs wait for peers and the database, and one process is what a pod
+holds. What dies takes no truth with it.
+"""
+
+from typing import Any
+
+from celery.beat import EmbeddedService
+from celery.signals import worker_ready
+
+from shop.celery import app
+from shop.env import env
+
+
+@worker_ready.connect
+def _start_beat(sender: Any, **kwargs: Any) -> None:
+    beat: Any = EmbeddedService(app, thread=True)
+    beat.start()
+
+
+def main() -> None:
+    """Run until told to stop; a task in hand is finished first."""
+    app.worker_main(
+        [
+            "worker",
+            "--pool=threads",
+            f"--concurrency={env.worker_threads}",
+            f"--queues={','.join(env.serves)}",
+            f"--hostname={env.role or 'shop'}@%h",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
