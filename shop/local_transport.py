@@ -21,7 +21,7 @@ from shop.problems import not_found, response
 logger = logging.getLogger(__name__)
 
 
-def send(method: str, _role: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+def send(method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
     """Status and body of the view's answer; what the view failed to handle is a 500, as over HTTP."""
     request = WSGIRequest(_environ(method, path, headers, body))
     request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # no browser is involved

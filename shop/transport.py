@@ -43,18 +43,33 @@ class Reply:
     problem: str | None
 
 
-def get(role: str, path: str, *, params: Mapping[str, str] | None = None, purpose: str = "calls") -> Reply:
+def get(
+    role: str,
+    path: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    purpose: str = "calls",
+    timeout_s: float = env.peer_timeout_s,
+) -> Reply:
     """Ask ``role`` a question. Raises NoAnswer."""
     target = f"{path}?{urlencode(params)}" if params else path
-    return _call("GET", role, target, b"", None, purpose)
+    with context.deadline(timeout_s):
+        return _call("GET", role, target, b"", None, purpose)
 
 
 def post(
-    role: str, path: str, *, json_body: object, idempotency_key: str | None = None, purpose: str = "calls"
+    role: str,
+    path: str,
+    *,
+    json_body: object,
+    idempotency_key: str | None = None,
+    purpose: str = "calls",
+    timeout_s: float = env.peer_timeout_s,
 ) -> Reply:
     """Send ``role`` a command; with a key it may be repeated. Raises NoAnswer."""
     body = json.dumps(json_body, cls=DjangoJSONEncoder, separators=(",", ":")).encode()
-    return _call("POST", role, path, body, idempotency_key, purpose)
+    with context.deadline(timeout_s):
+        return _call("POST", role, path, body, idempotency_key, purpose)
 
 
 def _call(method: str, role: str, path: str, body: bytes, key: str | None, purpose: str) -> Reply:
@@ -64,8 +79,7 @@ def _call(method: str, role: str, path: str, body: bytes, key: str | None, purpo
     if connection.in_atomic_block and not _of_a_testcase():
         raise RuntimeError("a call to another role inside a transaction would hold its locks while waiting")
     tries = _TRIES if (method == "GET" or key) and env.peers and not env.mesh else 1
-    with context.deadline(env.peer_timeout_s):
-        return _with_tries(tries, method, caller, role, path, body, key)
+    return _with_tries(tries, method, caller, role, path, body, key)
 
 
 def _with_tries(tries: int, method: str, caller: str, role: str, path: str, body: bytes, key: str | None) -> Reply:
@@ -89,8 +103,10 @@ def _once(method: str, caller: str, role: str, path: str, body: bytes, key: str 
     headers = _headers(caller, role, left, key)
     point = f"call:{caller}:{role}:{path.partition('?')[0]}"
     faults.at(f"{point}:before")
-    send = _remote if env.peers else local_transport.send
-    status, answer = send(method, role, path, headers, body)
+    if env.peers:
+        status, answer = _remote(method, role, path, headers, body)
+    else:
+        status, answer = local_transport.send(method, path, headers, body)
     faults.at(f"{point}:after")
     return _reply(role, status, answer)
 

@@ -29,27 +29,26 @@ class Rules(InternalView):
         return Response({"broken": found})
 
 
-class FactsQuery(serializers.Serializer[object]):
-    """``ids``, separated by commas, or a page after ``after``."""
+class FactsIn(serializers.Serializer[object]):
+    """The ids to read, or the id after which the next page begins."""
 
-    ids = serializers.CharField(required=False, max_length=40_000)
+    ids = serializers.ListField(child=serializers.CharField(max_length=100), max_length=FACTS_PAGE, required=False)
     after = serializers.CharField(default="", allow_blank=True, max_length=100)
 
 
 class Facts(InternalView):
-    """One page of facts, or those of certain ids."""
+    """One page of facts, or those of certain ids. POST, since a page of ids is too long for a URL."""
 
     purpose = "operator"
 
-    def get(self, request: Request, name: str) -> Response:
+    def post(self, request: Request, name: str) -> Response:
         reader = registry.book_of(context.current_role()).facts.get(name)
         if reader is None:
             raise Http404
-        query = FactsQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        ids = query.validated_data.get("ids")
-        asked = ids.split(",") if ids is not None else None
-        return Response({"facts": reader(asked, query.validated_data["after"], FACTS_PAGE), "page": FACTS_PAGE})
+        asked = FactsIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        query = asked.validated_data
+        return Response({"facts": reader(query.get("ids"), query["after"], FACTS_PAGE)})
 
 
 class Pending(InternalView):

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module, util
+from importlib import import_module
 from typing import Any
 
+from shop.audit import shared
 from shop.roles import ROLES
 
 Fact = dict[str, Any]  # one thing others must agree with: at least "id", a string that sorts
@@ -49,10 +50,10 @@ def pending(counter: Callable[[], int]) -> Callable[[], int]:
 
 def book_of(role: str) -> Book:
     """The declarations of ``role``, which this process must serve."""
-    module = f"{ROLES[role].app}.audit"
-    if util.find_spec(module):
-        import_module(module)
-    return _books[role]
+    import_module(f"{ROLES[role].app}.audit")
+    book = _books[role]
+    book.rules |= shared.rules(role)
+    return book
 
 
 def rule_names() -> Mapping[str, Sequence[str]]:

@@ -1,0 +1,73 @@
+"""Documents, pages and forms, as a browser gets them."""
+
+import re
+from http.cookies import SimpleCookie
+from urllib.parse import urlencode
+
+import pytest
+import urllib3
+
+from shop.roles import ROLES
+from tests.shop_api.client import Shop
+
+
+def _page(shop: Shop, path: str, **headers: str) -> urllib3.BaseHTTPResponse:
+    return urllib3.request(
+        "GET", shop.anyone.base_url + path, headers={"Accept": "text/html", **headers}, retries=False
+    )
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_api_is_described(shop: Shop, role: str) -> None:
+    """OpenAPI 3, with the role's own paths and none of the internal ones."""
+    document = shop.anyone.get(f"/{role}/openapi.json").body
+    assert document["openapi"].startswith("3.")
+    assert document["paths"]
+    assert all(path.startswith(f"/{role}") and "internal" not in path for path in document["paths"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_docs_page_needs_nothing_from_elsewhere(shop: Shop, role: str) -> None:
+    """Everything the page loads comes from the shop itself, and arrives."""
+    html = _page(shop, f"/{role}/docs").data.decode()
+    linked = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert linked
+    assert not [link for link in linked if link.startswith(("http", "//"))]
+    for link in linked:
+        assert _page(shop, link).status == 200, link
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_browsable_api_is_styled(shop: Shop, role: str) -> None:
+    """The page is HTML and its style sheets and scripts load from this role."""
+    html = _page(shop, f"/{role}").data.decode()
+    sheets = re.findall(r'<link[^>]+href="([^"]+\.css)"', html)
+    assert sheets
+    for sheet in sheets:
+        answer = _page(shop, sheet)
+        assert (answer.status, answer.headers["Content-Type"].split(";")[0]) == (200, "text/css")
+
+
+def test_a_form_works_with_csrf_and_not_without(shop: Shop) -> None:
+    """Registering through the browsable form."""
+    page = _page(shop, "/user/register")
+    html = page.data.decode()
+    assert "<select" not in html
+    cookies = SimpleCookie(page.headers.get("Set-Cookie", ""))
+    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in cookies.items())
+    match = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', html)
+    fields = {"email": f"form-{id(page)}@example.com", "password": "correct-horse-battery", "name": "Form"}
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html", "Cookie": cookie}
+    if match:
+        fields["csrfmiddlewaretoken"] = match[1]
+    url = shop.anyone.base_url + "/user/register"
+    sent = urllib3.request("POST", url, body=urlencode(fields), headers=headers, retries=False)
+    assert sent.status == 201, sent.data[:500]
+
+
+def test_nothing_says_who_the_servers_are(shop: Shop) -> None:
+    """Every answer names its service and version."""
+    for path in ("/product/products", "/nothing", "/order/internal/events"):
+        answer = shop.anyone.get(path)
+        if answer.status != 404 or path.startswith("/order"):
+            assert answer.headers["X-Service"]
