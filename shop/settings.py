@@ -84,8 +84,9 @@ SECURE_HSTS_SECONDS = 31_536_000 if env.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.https
 
 STATIC_URL = f"{_prefix}static/"
-STATIC_ROOT = ROOT / "static"
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()  # an image collects them; a checkout need not
+_collected = ROOT / "static"  # an image makes this folder and collects them; a checkout need not
+STATIC_ROOT = _collected if _collected.is_dir() else None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 LANGUAGE_CODE = "en"
 USE_I18N = True

@@ -1,7 +1,7 @@
 """Outbox (Event and Delivery) and inbox (Received)."""
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import connection, models
 from django.db.models.functions import Now
@@ -76,7 +76,7 @@ class Delivery(models.Model):
     name: str
     aggregate: str
     sequence: int
-    payload: dict[str, Any]
+    payload: str  # JSON: a raw query's extra columns are not decoded
 
     class Meta:
         ordering = ["id"]

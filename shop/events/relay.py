@@ -1,5 +1,6 @@
 """Carrying events from the outbox to their subscribers, and handling them there."""
 
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -63,7 +64,7 @@ def _wire(delivery: Delivery) -> dict[str, Any]:
         "name": delivery.name,
         "aggregate": delivery.aggregate,
         "sequence": delivery.sequence,
-        "payload": delivery.payload,
+        "payload": json.loads(delivery.payload),
     }
 
 
