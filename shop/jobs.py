@@ -46,7 +46,11 @@ def add(new: Job) -> None:
     """Register ``new`` as the Celery task ``<role>.<name>``, and its sweep with beat."""
     _jobs.append(new)
     task = f"{new.role}.{new.name}"
-    app.task(name=task)(lambda: _turn(new))
+
+    @app.task(name=task)
+    def turn() -> None:  # a def: Celery compiles the function's own name
+        _turn(new)
+
     app.conf.beat_schedule[task] = {
         "task": task,
         "schedule": new.every_s,

@@ -15,7 +15,7 @@ class CursorPagination(pagination.CursorPagination):
     page_size = 20
     max_page_size = 100
     page_size_query_param = "limit"
-    ordering = "-pk"
+    ordering: str | tuple[str, ...] = "-pk"
     invalid_cursor_message = "The cursor is not one of this list's."
 
     def get_page_size(self, request: Request) -> int:

@@ -62,7 +62,7 @@ def step(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def _once(function: Callable[P, R], name: str, key: keys.Key | None, *args: P.args, **kwargs: P.kwargs) -> R:
+def _once(function: Callable[P, R], name: str, key: keys.Key | None, /, *args: P.args, **kwargs: P.kwargs) -> R:
     with transaction.atomic(durable=True):
         _bound_statements()
         if key is not None:

@@ -143,6 +143,8 @@ def _headers(caller: str, role: str, left_s: float, key: str | None) -> dict[str
 
 def _remote(method: str, role: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
     left = context.remaining() or 0
+    if left <= 0:
+        raise NoAnswer(f"no time left to ask {role}")
     try:
         response = _pool(role).urlopen(
             method, path, body=body or None, headers=headers, timeout=urllib3.Timeout(total=left), retries=False

@@ -4,9 +4,11 @@ Threads rather than processes: jobs wait for peers and the database, and one pro
 holds. What dies takes no truth with it.
 """
 
+import warnings
 from typing import Any
 
 from celery.beat import EmbeddedService
+from celery.platforms import SecurityWarning
 from celery.signals import worker_ready
 
 from shop.celery import app
@@ -21,8 +23,10 @@ def _start_beat(sender: Any, **kwargs: Any) -> None:
 
 def main() -> None:
     """Run until told to stop; a task in hand is finished first."""
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # root in a container is nobody's root
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=threads",
             f"--concurrency={env.worker_threads}",

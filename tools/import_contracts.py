@@ -1,4 +1,4 @@
-"""``python tools/import_contracts.py``: import-linter with contracts derived from ``shop/roles.py``.
+"""``python -m tools.import_contracts``: import-linter with contracts derived from ``shop/roles.py``.
 
 ``shop`` imports no app; an app imports the ``client`` of the roles it calls and nothing else of any
 other app; the simulators and the project do not know each other. There is no exemption list.
@@ -10,10 +10,9 @@ from pathlib import Path
 
 from importlinter import cli
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from shop.roles import ROLES, callers_of
 
-from shop.roles import ROLES, callers_of  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def contracts() -> str:

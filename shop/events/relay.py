@@ -101,4 +101,5 @@ def _handle(*, subscriber: str, received: registry.Received, handler: registry.H
         if not cursor.rowcount:
             return DUPLICATE
     handler(received)
+    faults.at(f"handle:{subscriber}:{received.name}")
     return ACCEPTED

@@ -1,0 +1,53 @@
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help setup run split test check test-faults bench audit crash clean
+
+PYTHON := .venv/bin/python
+UV := $(or $(shell command -v uv),.tools/bin/uv)
+export UV_PYTHON_DOWNLOADS := never
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Install what uv.lock names into .venv (every command does so first)
+
+# Needs Python alone: uv comes from PyPI, through venv or, where Debian leaves that out, through pip.
+.venv/.ready: uv.lock
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@if ! [ -x "$(UV)" ]; then \
+		echo "Installing uv into .tools (once)"; \
+		{ python3 -m venv .tools 2>/dev/null && .tools/bin/python -m pip install --quiet uv; } \
+			|| python3 -m pip install --quiet --target .tools uv; \
+	fi
+	@echo "Installing the packages of uv.lock into .venv"
+	@$(UV) sync --locked
+	@touch $@
+
+run: .venv/.ready ## Run the shop as one process; PORT=8000
+	@exec $(PYTHON) manage.py serve --with-parent
+
+split: .venv/.ready ## Run the shop as eight services behind a proxy; PORT=8000
+	@exec $(PYTHON) manage.py split --with-parent
+
+test: .venv/.ready ## Unit tests, then the black-box suite against one process and against the split
+	@$(PYTHON) -m tools.test
+
+check: .venv/.ready ## Formatting, house rules, types, imports, migrations, secrets
+	@$(PYTHON) -m tools.check
+
+test-faults: .venv/.ready ## Crashes and outages in both topologies; SAMPLE=12 SEED=x for a part of them
+	@$(PYTHON) -m pytest -o addopts=-ra -p no:django tests/faults $(if $(SAMPLE),--faults-sample $(SAMPLE) --faults-seed $(or $(SEED),shop))
+
+bench: .venv/.ready ## Measure requests, CPU and SQL beside a bare view, as ratios
+	@$(PYTHON) -m tools.bench
+
+audit: .venv/.ready ## Prove that the books of all roles agree; silent if they do
+	@exec $(PYTHON) manage.py audit
+
+crash: .venv/.ready ## Kill the worker in the middle of an order and watch the order recover
+	@$(PYTHON) -m tools.crash
+
+clean: ## Remove this checkout's data and caches; the shop must be stopped
+	@if [ -e var/run/lock ] && ! flock -n var/run/lock true; then echo "The shop is running here: stop it first."; exit 1; fi
+	@rm -rf var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

@@ -1,0 +1,206 @@
+"""A window on orders. Rows are read-only: the actions call the services, which also write the timeline."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from apps.order import refunds, services
+from apps.order.models import (
+    Fulfilment,
+    Order,
+    OrderLine,
+    Payment,
+    Quote,
+    Refund,
+    TaxCountry,
+    TaxRate,
+    TimelineEntry,
+)
+from shop.money import Money
+
+
+class ReadOnly(admin.ModelAdmin[Any]):
+    """Rows that only the services write."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(admin.TabularInline[Any, Any]):
+    """Rows of an order, shown below it."""
+
+    can_delete = False
+    extra = 0
+    max_num = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LineInline(ReadOnlyInline):
+    model = OrderLine
+    fields = ["sku", "name", "quantity", "unit_price", "tax_rate", "tax", "total"]
+
+
+class FulfilmentInline(ReadOnlyInline):
+    model = Fulfilment
+    fields = ["id", "status", "tracking_number", "changed_at"]
+
+
+class RefundInline(ReadOnlyInline):
+    model = Refund
+    fields = ["id", "amount", "status", "code", "requested_at"]
+
+
+class TimelineInline(ReadOnlyInline):
+    model = TimelineEntry
+    fields = ["at", "to", "note", "detail"]
+
+
+class OrderActions(ActionForm):
+    """What the action "Refund" asks for."""
+
+    amount = forms.DecimalField(required=False, min_value=0, label="Refund (empty: all that is left)")
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnly):
+    """Orders with all that happened to them. Actions are in the list: search for the number first."""
+
+    action_form = OrderActions
+    actions = ["cancel", "refund", "retry", "close"]
+    inlines = [LineInline, FulfilmentInline, RefundInline, TimelineInline]
+    list_display = ["number", "state", "step", "parked", "reason", "total", "currency", "placed_at"]
+    list_filter = ["state", "parked"]
+    search_fields = ["number", "email"]
+    exclude = ["payment_token"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("quote")
+
+    @admin.action(description="Cancel", permissions=["view"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, lambda order: services.cancel(order_id=order.pk))
+
+    @admin.action(description="Refund", permissions=["view"])
+    def refund(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        def give_back(order: Order) -> None:
+            amount = request.POST.get("amount") or str(refunds.left_to_refund(order))
+            refunds.refund(order_id=order.pk, amount=Money.parse(amount, order.currency))
+
+        self._each(request, queryset, give_back)
+
+    @admin.action(description="Retry parked orders", permissions=["view"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, lambda order: services.retry(order_id=order.pk))
+
+    @admin.action(description="Close parked orders: give them up", permissions=["view"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, lambda order: services.close(order_id=order.pk))
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Order], act: Any) -> None:
+        for order in queryset:
+            try:
+                act(order)
+            except REFUSALS as exc:
+                text = str(exc) or (exc.__class__.__doc__ or "").partition("\n")[0]
+                messages.error(request, f"{order.number}: {text}")
+            else:
+                messages.success(request, f"{order.number}: done, see its timeline")
+
+
+REFUSALS = (
+    services.TooLateToCancel,
+    services.NotParked,
+    services.MoneyTaken,
+    refunds.RefundExceedsCaptured,
+    refunds.NothingToRefund,
+    ValueError,  # an amount that is none of the order's currency
+)
+
+
+@admin.register(Quote)
+class QuoteAdmin(ReadOnly):
+    """What was offered."""
+
+    list_display = ["id", "customer_id", "email", "total", "currency", "created_at", "expires_at"]
+    search_fields = ["=id", "email"]
+    exclude = ["cart_token_hash"]
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnly):
+    """Money given back; a parked refund waits for a person."""
+
+    actions = ["retry"]
+    list_display = ["id", "order", "amount", "status", "parked", "parked_reason", "requested_at"]
+    list_filter = ["status", "parked"]
+    list_select_related = ["order"]
+    search_fields = ["order__number"]
+
+    @admin.action(description="Retry parked refunds", permissions=["view"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Refund]) -> None:
+        retried = sum(refunds.retry(refund_id=refund.pk) for refund in queryset)
+        messages.info(request, f"{retried} are asked for again")
+
+
+@admin.register(OrderLine, Fulfilment, Payment)
+class OrderPartAdmin(ReadOnly):
+    """Parts of orders, for searching across them."""
+
+    list_display = ["__str__", "order"]
+    list_select_related = ["order"]
+    search_fields = ["order__number"]
+
+
+@admin.register(TimelineEntry)
+class TimelineAdmin(ReadOnly):
+    """The append-only history of all orders."""
+
+    list_display = ["at", "order", "to", "note", "detail"]
+    list_select_related = ["order"]
+    ordering = ["-id"]
+    search_fields = ["order__number"]
+
+
+class RateInline(admin.TabularInline[TaxRate, TaxCountry]):
+    """Rates of one country."""
+
+    model = TaxRate
+    extra = 1
+
+
+@admin.register(TaxCountry)
+class TaxCountryAdmin(admin.ModelAdmin[TaxCountry]):
+    """Taxes by country. A change holds for quotes made from then on."""
+
+    list_display = ["country", "prices_include_tax"]
+    inlines = [RateInline]
+    search_fields = ["country"]
+    show_full_result_count = False
+
+
+@admin.register(TaxRate)
+class TaxRateAdmin(admin.ModelAdmin[TaxRate]):
+    """All rates of all countries."""
+
+    list_display = ["country_id", "tax_class", "percent"]
+    list_filter = ["tax_class"]
+    raw_id_fields = ["country"]
+    search_fields = ["=country__country"]
+    show_full_result_count = False

@@ -1,0 +1,196 @@
+"""What the catalogue does: products come in, change, and follow inventory's levels."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from django.db import connection
+from django.utils.text import slugify
+
+from apps.product.models import Category, Product, Variant
+from shop.money import Money
+from shop.transactions import command, step
+
+
+class UnknownCategory(Exception):
+    """No category has this slug."""
+
+
+class UnknownSku(Exception):
+    """No variant, or none of this product, has this SKU."""
+
+
+class SlugTaken(Exception):
+    """Another category has this slug."""
+
+
+class SkuTaken(Exception):
+    """Variants with these SKUs exist already, or the request names one twice."""
+
+    def __init__(self, skus: Sequence[str]) -> None:
+        super().__init__(", ".join(skus))
+        self.skus = list(skus)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVariant:
+    """A variant to be created; its position is its place in the list."""
+
+    sku: str
+    price: Money
+    options: Mapping[str, str] = field(default_factory=dict)
+    tax_class: str = "standard"
+    weight_g: int = 0
+
+
+@command
+def create_category(*, slug: str, name: str, parent: str = "") -> Category:
+    """Create a category, below the one with the slug ``parent`` if given. Raises SlugTaken, UnknownCategory."""
+    created = Category(slug=slug, name=name, parent=_category(parent) if parent else None)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_CATEGORY, [slug, name, created.parent_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise SlugTaken(slug)
+    created.pk = row[0]
+    catalogue_changed()
+    return created
+
+
+@command
+def create_product(
+    *, name: str, category: str, variants: Sequence[NewVariant], description: str = "", published: bool = False
+) -> Product:
+    """Create a product with its variants, the first of which stands for it in lists.
+
+    Raises UnknownCategory, SkuTaken.
+    """
+    product = Product(name=name, category=_category(category), description=description, published=published)
+    _insert(product, first_sku=variants[0].sku)
+    _insert_variants(product, variants)
+    catalogue_changed()
+    return product
+
+
+@command
+def change_product(
+    *,
+    sku: str,
+    name: str | None = None,
+    description: str | None = None,
+    published: bool | None = None,
+    prices: Mapping[str, Money] | None = None,
+) -> Product:
+    """Change the product that ``sku`` belongs to; None leaves a thing as it is.
+
+    ``prices`` are of its variants, by SKU. Raises UnknownSku.
+    """
+    product = Product.objects.select_for_update(of=("self",)).filter(variants__sku=sku).first()
+    if product is None:
+        raise UnknownSku(sku)
+    given = {"name": name, "description": description, "published": published}
+    changed = {column: value for column, value in given.items() if value is not None}
+    if changed:
+        Product.objects.filter(pk=product.pk).update(**changed)
+    _set_prices(product, prices or {})
+    catalogue_changed()
+    return product
+
+
+@step
+def apply_levels(*, levels: Sequence[Mapping[str, object]]) -> None:
+    """Take over ``{"sku", "available", "sequence"}`` of each SKU, unless a newer one is known."""
+    with connection.cursor() as cursor:
+        cursor.execute(_APPLY_LEVELS, [json.dumps(levels)])
+
+
+@step
+def catalogue_changed() -> None:
+    """Make answers kept by clients stale. The last statement of a transaction: see Revision."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RAISE)
+
+
+def _category(slug: str) -> Category:
+    found = Category.objects.filter(slug=slug).first()
+    if found is None:
+        raise UnknownCategory(slug)
+    return found
+
+
+def _insert(product: Product, *, first_sku: str) -> None:
+    """Insert under the first slug that is free: the name's, then with the SKU, which is unique itself."""
+    plain = slugify(product.name)[:120] or "product"
+    with connection.cursor() as cursor:
+        for slug in (plain, f"{plain}-{slugify(first_sku)}", f"{plain}-{uuid4().hex}"):
+            cursor.execute(
+                _INSERT_PRODUCT,
+                [slug, product.name, product.description, product.category_id, product.published],
+            )
+            if row := cursor.fetchone():
+                product.pk, product.slug = row[0], slug
+                return
+
+
+def _insert_variants(product: Product, variants: Sequence[NewVariant]) -> None:
+    rows = [
+        Variant(
+            product=product,
+            position=position,
+            sku=new.sku,
+            options=dict(new.options),
+            price=new.price.amount,
+            currency=new.price.currency,
+            tax_class=new.tax_class,
+            weight_g=new.weight_g,
+        )
+        for position, new in enumerate(variants)
+    ]
+    Variant.objects.bulk_create(rows, ignore_conflicts=True)
+    ours = list(Variant.objects.filter(product=product).values_list("sku", flat=True))
+    if len(ours) < len(rows):
+        named = [new.sku for new in variants]
+        raise SkuTaken(sorted({sku for sku in named if sku not in ours or named.count(sku) > 1}))
+
+
+def _set_prices(product: Product, prices: Mapping[str, Money]) -> None:
+    variants = {variant.sku: variant for variant in product.variants.filter(sku__in=prices)}
+    for sku, price in prices.items():
+        if sku not in variants:
+            raise UnknownSku(sku)
+        variants[sku].price, variants[sku].currency = price.amount, price.currency
+    Variant.objects.bulk_update(variants.values(), ["price", "currency"])
+
+
+_INSERT_CATEGORY = """
+INSERT INTO product_category (slug, name, parent_id)
+VALUES (%s, %s, %s) ON CONFLICT (slug) DO NOTHING RETURNING id
+"""
+
+_INSERT_PRODUCT = """
+INSERT INTO product_product (slug, name, description, category_id, published)
+VALUES (%s, %s, %s, %s, %s) ON CONFLICT (slug) DO NOTHING RETURNING id
+"""
+
+_RAISE = """
+INSERT INTO product_revision AS revision DEFAULT VALUES
+ON CONFLICT (id) DO UPDATE SET number = revision.number + 1
+"""
+
+# One statement, whatever the number of SKUs; in SKU order, so that two of them cannot deadlock.
+_APPLY_LEVELS = """
+WITH told AS (
+    SELECT DISTINCT ON (sku) sku, available, sequence
+    FROM jsonb_to_recordset(%s::jsonb) AS level(sku text, available int, sequence bigint)
+    ORDER BY sku, sequence DESC
+), applied AS (
+    INSERT INTO product_level AS level (sku, available, sequence)
+    SELECT sku, available, sequence FROM told ORDER BY sku
+    ON CONFLICT (sku) DO UPDATE SET available = excluded.available, sequence = excluded.sequence
+    WHERE level.sequence < excluded.sequence
+    RETURNING sku
+)
+INSERT INTO product_revision AS revision (id) SELECT 1 WHERE EXISTS (SELECT FROM applied)
+ON CONFLICT (id) DO UPDATE SET number = revision.number + 1
+"""

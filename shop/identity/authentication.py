@@ -1,0 +1,107 @@
+"""DRF authentication: a user's bearer token, or the credential of a calling role."""
+
+from typing import Any
+
+from django.http import Http404
+from rest_framework import authentication, exceptions, permissions
+from rest_framework.request import Request
+
+from shop import context, metrics
+from shop.identity import tokens
+from shop.identity.credentials import HEADER, Credential, InvalidCredential, verify
+from shop.identity.models import Account
+from shop.problems import Problem
+from shop.roles import permitted
+
+DEADLINE_HEADER = "X-Deadline-Ms"
+
+
+class TokenAuthentication(authentication.BaseAuthentication):
+    """``Authorization: Bearer <access token>``; the account is a shadow of the token's claims."""
+
+    def authenticate(self, request: Request) -> tuple[Account, tokens.Claims] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        try:
+            claims = tokens.verify(token.strip())
+        except tokens.InvalidToken as exc:
+            raise exceptions.AuthenticationFailed("The access token is not valid.") from exc
+        context.end_user.set(str(claims.account_id))
+        return claims.account(), claims
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="shop"'
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """The browser's session, with CSRF protection; the account travels on as the end user, as with a token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        found = super().authenticate(request)
+        if found is not None:
+            context.end_user.set(str(found[0].pk))
+        return found
+
+
+class ServiceAuthentication(authentication.BaseAuthentication):
+    """The calling role's credential; with it its deadline and its end user are believed, never without."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Credential] | None:
+        token = request.headers.get(HEADER)
+        if token is None:
+            return None
+        callee = context.current_role()
+        try:
+            credential = verify(token, callee=callee)
+        except InvalidCredential as exc:
+            raise exceptions.AuthenticationFailed("The service credential is not valid.") from exc
+        context.end_user.set(credential.end_user)
+        _adopt_deadline(request)
+        return CallingRole(credential.caller), credential
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Service"
+
+
+class CallingRole:
+    """DRF's ``request.user`` of an internal request: a role, not a person."""
+
+    is_authenticated = True
+    is_active = True
+    is_staff = False
+    pk = None
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+
+    def __str__(self) -> str:
+        return self.role
+
+
+class IsCallingRole(permissions.BasePermission):
+    """Only roles that the table lets in for the view's ``purpose``; without a credential the path is 404."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.auth, Credential):
+            raise Http404
+        callee = context.current_role()
+        if not permitted(request.auth.caller, callee, view.purpose):
+            raise Problem(403, "not-a-caller", f"{request.auth.caller} may not reach {callee} for {view.purpose}.")
+        metrics.INTERNAL_REQUESTS.labels(request.auth.caller, callee, view.purpose).inc()
+        return True
+
+
+class IsStaff(permissions.BasePermission):
+    """People who run the shop."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(request.user.is_authenticated and request.user.is_staff)
+
+
+def _adopt_deadline(request: Request) -> None:
+    try:
+        left_ms = int(request.headers.get(DEADLINE_HEADER, ""))
+    except ValueError:
+        return
+    context.set_deadline(left_ms / 1000)

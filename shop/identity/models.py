@@ -1,0 +1,93 @@
+"""Accounts, and the public keys their tokens are checked with."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+
+
+class AccountManager(BaseUserManager["Account"]):
+    """Creates accounts; e-mail addresses are compared without case."""
+
+    def get_by_natural_key(self, username: str | None) -> "Account":
+        """The account of an e-mail address. Raises Account.DoesNotExist."""
+        return self.get(email=(username or "").strip().lower())
+
+    def create_user(self, *, email: str, password: str | None, name: str = "", **flags: Any) -> "Account":
+        """Create an account. Raises IntegrityError when the address is taken."""
+        account = self.model(email=email.strip().lower(), name=name, **flags)
+        account.set_password(password)
+        account.save(force_insert=True)
+        return account
+
+    def create_superuser(self, *, email: str, password: str | None, name: str = "") -> "Account":
+        """Create an administrator, for Django's command createsuperuser."""
+        return self.create_user(email=email, password=password, name=name, is_staff=True, is_superuser=True)
+
+
+class Account(AbstractBaseUser):
+    """A person: customer or staff.
+
+    Role user owns the rows, one per address whatever its case. In every other role a row, or an
+    unsaved instance, is a shadow of a token's claims. Permissions come from code (``has_perm``),
+    never from rows.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(max_length=254, unique=True)  # lower case: the database insists
+    name = models.CharField(max_length=120, blank=True)
+    is_staff = models.BooleanField(default=False)
+    is_superuser = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[AccountManager] = AccountManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="account_email_lower_case")]
+        ordering = ["-created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Administrators may do everything, other staff nothing yet."""
+        return self.is_active and self.is_superuser
+
+    def has_perms(self, perm_list: list[str], obj: object = None) -> bool:
+        return all(self.has_perm(perm, obj) for perm in perm_list)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_superuser
+
+
+class TokenKey(models.Model):
+    """A public key of role user, kept so that tokens are still checked while user is away."""
+
+    kid = models.CharField(max_length=64, primary_key=True)
+    jwk = models.JSONField()
+    fetched_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.kid
+
+
+class SignInThrottle(models.Model):
+    """Failed sign-ins of one subject (``email:<SHA-256>`` or ``address:<network address>``) in its window.
+
+    Only ``throttle`` writes here. A row whose window has ended counts as none.
+    """
+
+    subject = models.CharField(max_length=80, primary_key=True)
+    failures = models.PositiveIntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.subject

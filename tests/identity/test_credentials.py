@@ -1,0 +1,131 @@
+"""Service credentials: every pair of roles, and every way to fake one."""
+
+import time
+from itertools import product
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.test import Client, override_settings
+from django.urls import path
+from prometheus_client import REGISTRY
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from shop.api import InternalView
+from shop.identity import credentials, tokens
+from shop.identity.models import Account
+from shop.roles import OPERATOR, ROLES, pairs
+
+PURPOSES = ("calls", "events", "keys", "operator")
+CALLERS = (*ROLES, OPERATOR)
+
+
+class Probe(InternalView):
+    """Answers whoever gets in."""
+
+    def get(self, request: Request) -> Response:
+        return Response({"caller": str(request.user)})
+
+
+urlpatterns = [
+    path(f"{role}/internal/probe/{purpose}", Probe.as_view(purpose=purpose))
+    for role, purpose in product(ROLES, PURPOSES)
+]
+handler404 = "shop.problems.not_found"
+
+
+CLIENT = Client()
+
+
+def _get(callee: str, purpose: str, credential: str | None) -> int:
+    headers = {credentials.HEADER: credential} if credential is not None else {}
+    with override_settings(ROOT_URLCONF=__name__):
+        return CLIENT.get(f"/{callee}/internal/probe/{purpose}", headers=headers).status_code
+
+
+def test_exactly_the_pairs_of_the_table_get_in() -> None:
+    """Of 9 callers, 8 callees and 4 purposes, those listed are answered and counted, all others refused."""
+    listed = {(pair.source, pair.target, pair.purpose) for pair in pairs()}
+    let_in = set()
+    for caller, callee, purpose in product(CALLERS, ROLES, PURPOSES):
+        before = _counted(caller, callee, purpose)
+        status = _get(callee, purpose, credentials.mint(caller=caller, callee=callee))
+        assert status in {200, 403}
+        assert _counted(caller, callee, purpose) - before == (status == 200)
+        if status == 200:
+            let_in.add((caller, callee, purpose))
+    assert let_in == listed
+    assert len(listed) > len(ROLES)
+
+
+def _counted(caller: str, callee: str, purpose: str) -> float:
+    labels = {"caller": caller, "callee": callee, "purpose": purpose}
+    return REGISTRY.get_sample_value("shop_internal_requests_total", labels) or 0
+
+
+def test_without_a_credential_there_is_nothing() -> None:
+    """404, as for any path that does not exist."""
+    assert {_get(role, "calls", None) for role in ROLES} == {404}
+
+
+def _forged(**changed: object) -> str:
+    """A good credential of order for inventory, with something changed."""
+    key = changed.pop("key", credentials._private_key("order"))
+    typ = changed.pop("typ", credentials.TYPE)
+    alg = changed.pop("alg", "EdDSA")
+    now = int(time.time())
+    claims = {"iss": "order", "aud": "inventory", "iat": now, "exp": now + 60} | changed
+    claims = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(claims, key, algorithm=str(alg), headers={"typ": typ})  # type: ignore[arg-type]
+
+
+def test_a_good_credential_is_accepted() -> None:
+    """The control of the refusals below."""
+    assert _get("inventory", "calls", _forged()) == 200
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": "payment"},
+        {"iss": "notification"},
+        {"iss": "nobody"},
+        {"iss": None},
+        {"aud": None},
+        {"exp": 1, "iat": 0},
+        {"exp": int(time.time()) + 3600},
+        {"iat": int(time.time()) + 3600, "exp": int(time.time()) + 3660},
+        {"exp": None},
+        {"iat": None},
+        {"exp": "soon"},
+        {"typ": "JWT"},
+        {"typ": "at+jwt"},
+        {"key": Ed25519PrivateKey.generate()},
+        {"key": "guessed" * 8, "alg": "HS256"},
+        {"key": "", "alg": "none"},
+    ],
+    ids=str,
+)
+def test_a_forged_credential_is_refused(changed: dict[str, object]) -> None:
+    """401: for another callee, in another's name, too long-lived, of another type, signed by someone else."""
+    assert _get("inventory", "calls", _forged(**changed)) == 401
+
+
+@pytest.mark.parametrize("garbage", ["", ".", "..", "a.b.c", "é", "x" * 5000])
+def test_garbage_is_refused(garbage: str) -> None:
+    """401, never 500."""
+    assert _get("inventory", "calls", garbage) == 401
+
+
+def test_a_user_token_is_no_credential() -> None:
+    """Neither takes the place of the other."""
+    assert _get("user", "calls", tokens.mint(Account())) == 401
+    with pytest.raises(tokens.InvalidToken):
+        tokens.verify(credentials.mint(caller="order", callee="user"))
+
+
+def test_the_end_user_is_believed_with_the_credential() -> None:
+    """It names whom the caller acts for."""
+    token = credentials.mint(caller="order", callee="inventory", end_user="someone")
+    assert credentials.verify(token, callee="inventory") == credentials.Credential("order", "someone")

@@ -1,0 +1,39 @@
+"""A pytest plugin (``-p tests.stack``): unit tests get servers of their own, unless DATABASE_URL names one.
+
+It acts when it is loaded, so before pytest-django reads the settings, and uses a new folder, so a
+test run never sees what `make run` is doing beside it.
+"""
+
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from shop import launch
+from shop.exits import StartError
+
+_stack = ExitStack()
+
+
+def _start() -> None:
+    if not os.environ.get("DATABASE_URL"):
+        folder = Path(tempfile.mkdtemp(prefix="shop-test-"))
+        folder.chmod(0o711)  # as root, the server's own user has to pass
+        _stack.callback(shutil.rmtree, folder)
+        os.environ["SHOP_VAR"] = str(folder)
+    try:
+        _stack.enter_context(launch.environment(os.environ, "pytest"))
+    except StartError as refusal:
+        _stack.close()
+        raise pytest.UsageError(str(refusal)) from None
+
+
+_start()
+
+
+def pytest_unconfigure() -> None:
+    """Stop the servers and remove their folder."""
+    _stack.close()
