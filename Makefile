@@ -37,7 +37,7 @@ check: .venv/.ready ## Formatting, house rules, types, imports, migrations, secr
 	@$(PYTHON) -m tools.check
 
 test-faults: .venv/.ready ## Crashes and outages in both topologies; SAMPLE=12 SEED=x for a part of them
-	@$(PYTHON) -m pytest -o addopts=-ra -p no:django tests/faults $(if $(SAMPLE),--faults-sample $(SAMPLE) --faults-seed $(or $(SEED),shop))
+	@$(PYTHON) -m pytest -c tests/blackbox.ini tests/faults $(if $(SAMPLE),--faults-sample $(SAMPLE) --faults-seed $(or $(SEED),shop))
 
 bench: .venv/.ready ## Measure requests, CPU and SQL beside a bare view, as ratios
 	@$(PYTHON) -m tools.bench

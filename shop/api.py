@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +11,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from shop.identity.authentication import IsCallingRole, ServiceAuthentication
+from shop.parsing import JSONParser
 from shop.rendering import JSONRenderer
 
 

@@ -20,7 +20,6 @@ app.conf.update(
     task_create_missing_queues=True,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
-    beat_scheduler="celery.beat:Scheduler",  # in memory: a missed sweep is made up by the next
     beat_schedule={},
     timezone="UTC",
 )

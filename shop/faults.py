@@ -3,7 +3,8 @@
 They sit in the transport, in commands, in emit and in the relay, and nowhere else. Off (no
 FAULTS_DIR) a hook is one comparison. On, a fault is armed by a file in that folder named after the
 point, holding ``exit``, ``lose`` or ``delay <seconds>``; whoever unlinks the file acts, so it fires
-once, in one process. A UUID in a point is written ``ID``: a fault is armed before there is an order.
+once, in one process. ``lose always`` holds until the file is removed. A UUID in a point is written
+``ID``: a fault is armed before there is an order.
 """
 
 import os
@@ -29,17 +30,18 @@ def at(point: str) -> None:
         return
     armed = file_of(env.faults, point)
     try:
-        action, _, seconds = armed.read_text().strip().partition(" ")
-        armed.unlink()
+        action, _, argument = armed.read_text().strip().partition(" ")
+        if argument != "always":
+            armed.unlink()
     except FileNotFoundError:
         return
-    _act(action, seconds)
+    _act(action, argument)
 
 
-def _act(action: str, seconds: str) -> None:
+def _act(action: str, argument: str) -> None:
     if action == "exit":
         os._exit(EXIT_STATUS)
     if action == "lose":
         raise NoAnswer("lost by an armed fault")
     if action == "delay":
-        time.sleep(float(seconds))
+        time.sleep(float(argument))

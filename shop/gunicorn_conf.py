@@ -1,7 +1,6 @@
 """gunicorn's settings for the web process, of one role or of all: ``gunicorn -c shop/gunicorn_conf.py``."""
 
 import os
-import shutil
 import signal
 from pathlib import Path
 from types import FrameType
@@ -26,13 +25,6 @@ worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # a heartbeat must 
 control_socket_disable = True  # the supervisor is the one way to control it
 loglevel = "warning"
 accesslog = None
-
-
-def on_starting(server: Any) -> None:
-    """Forget the samples of processes of an earlier start."""
-    if _metrics:
-        shutil.rmtree(_metrics, ignore_errors=True)
-        Path(_metrics).mkdir(parents=True)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -1,7 +1,10 @@
 """Lists by cursor: a page costs the same however far it is from the first."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+from django.core.exceptions import ValidationError
+from django.db import DataError
 from rest_framework import pagination
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -26,8 +29,31 @@ class CursorPagination(pagination.CursorPagination):
             raise Problem(400, "invalid", errors={"limit": [f"A number from 1 to {self.max_page_size}."]})
         return int(asked)
 
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> tuple[str, ...]:
+        """The view's ``ordering`` before the class's own."""
+        ordering = getattr(view, "ordering", self.ordering)
+        return (ordering,) if isinstance(ordering, str) else tuple(ordering)
+
     def decode_cursor(self, request: Request) -> Any:
+        """The request's cursor. Raises Problem 400 for one that this list would not have made."""
         try:
-            return super().decode_cursor(request)
+            cursor = super().decode_cursor(request)
         except NotFound as exc:  # DRF's 404; a malformed parameter is a bad request
-            raise Problem(400, "invalid", errors={"cursor": [self.invalid_cursor_message]}) from exc
+            raise self._invalid() from exc
+        if cursor is not None and self._encoded(cursor) != request.query_params[self.cursor_query_param]:
+            raise self._invalid()
+        return cursor
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        """A page. Raises Problem 400 for a position that is no value of the column it stands for."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, ValidationError, DataError) as exc:
+            raise self._invalid() from exc
+
+    def _encoded(self, cursor: Any) -> str:
+        query = parse_qs(urlsplit(self.encode_cursor(cursor)).query)
+        return query.get(self.cursor_query_param, [""])[0]
+
+    def _invalid(self) -> Problem:
+        return Problem(400, "invalid", errors={self.cursor_query_param: [self.invalid_cursor_message]})

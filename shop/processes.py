@@ -4,6 +4,7 @@ Servers first; then the databases are brought up to date; then the outside compa
 mail; then the shop. What runs where is in ``var/run/topology.json`` once all of it is ready.
 """
 
+import shutil
 import signal
 import sys
 import time
@@ -73,6 +74,7 @@ class _Run:
     def start(self, kind: str) -> None:
         """Start everything in order and say where it is. Raises StartError; Interrupted."""
         topology = self._plan([""] if kind == "one" else list(ROLES))
+        self._forget_samples(topology)
         self._start_servers(topology)
         self._update_databases(topology)
         self._progress("starting the payment gateway and the mail server")
@@ -109,6 +111,12 @@ class _Run:
             databases=Databases(launch.database_url or postgres.url(DATABASE)),
             redis_url=launch.redis_url or embedded.Valkey(launch.var).url,
         )
+
+    def _forget_samples(self, topology: Topology) -> None:
+        """Counters begin at zero with each start, and not when one process is restarted."""
+        for folder in map(topology.metrics, topology.web):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
 
     def _start_servers(self, topology: Topology) -> None:
         """Start what is embedded, check what is not, and create the databases."""
@@ -174,7 +182,6 @@ def _web(topology: Topology, role: str) -> Child:
         "HOST": LOOPBACK if role else topology.launch.host,
         "PORT": str(ports.main),
         "MANAGEMENT_PORT": str(ports.management),
-        "PROMETHEUS_MULTIPROC_DIR": str(topology.launch.var.run / "metrics" / name),
     }
     return Child(
         name=name,
@@ -206,7 +213,7 @@ def _worker(topology: Topology, role: str) -> Child:
         env=topology.environment(role),
         cwd=ROOT,
         stop_within_s=15,  # a job in hand is finished; longer than a call and its repeats
-        orphan_signal=signal.SIGQUIT,  # Celery's cold shutdown
+        orphan_signal=signal.SIGKILL,  # it has threads only, and nothing to lose; to stop, it would look for its broker
     )
 
 

@@ -4,6 +4,7 @@ import http.client
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from socket import AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,13 +96,21 @@ class Topology:
         }
         if self.kind == "split":
             return found | {f"{role.upper()}_URL": ports.url for role, ports in self.web.items()}
-        return found | {"DATABASE_URL": self.databases.url("")}
+        return found | self._own("")
 
     def environment(self, role: str) -> dict[str, str]:
         """The whole environment of a process of ``role``; of the one process for ""."""
         inherited = {key: value for key, value in self.launch.given.items() if key != "SERVICE_ROLE"}
-        own = {"SERVICE_ROLE": role, "DATABASE_URL": self.databases.url(role)} if role else {}
+        own = {"SERVICE_ROLE": role, **self._own(role)} if role else {}
         return inherited | self.shared_environment() | own
+
+    def _own(self, role: str) -> dict[str, str]:
+        """A role's own database, and the folder its processes count in together."""
+        return {"DATABASE_URL": self.databases.url(role), "PROMETHEUS_MULTIPROC_DIR": str(self.metrics(role))}
+
+    def metrics(self, role: str) -> Path:
+        """Where web and worker of ``role`` leave their samples for ``/metrics``."""
+        return self.launch.var.run / "metrics" / (role or "shop")
 
     def outside_environment(self) -> dict[str, str]:
         """For the outside companies: what the caller set, without the shop's own addresses and secrets."""

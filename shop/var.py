@@ -32,19 +32,16 @@ class Var:
         self.topology_file = self.run / "topology.json"  # what `serve` or `split` runs, once it is ready
 
     def make(self) -> None:
-        """Create the folders. Raises DataFolderUnusable where this user may not."""
+        """Create the folders. Raises DataFolderUnusable where this user may not, or root should not."""
+        if self.root.exists() and (owner := self.root.stat().st_uid) != os.geteuid():
+            raise DataFolderUnusable(f"{self.root} belongs to user id {owner}: run as that user, or set SHOP_VAR")
         try:
             for folder in (self.run, self.log, self.keys):
                 folder.mkdir(parents=True, exist_ok=True)
             self.keys.chmod(0o700)
             (self.run / "lock").touch(mode=0o600)
-        except PermissionError as error:
-            owner = self.root.stat().st_uid if self.root.exists() else None
-            raise DataFolderUnusable(
-                f"{error.filename} is not yours to write (user id {owner}): run as its owner, or set SHOP_VAR"
-            ) from None
         except OSError as error:
-            raise DataFolderUnusable(f"{self.root} cannot be used: {error}") from None
+            raise DataFolderUnusable(f"{error.filename}: {error.strerror}; set SHOP_VAR to another folder") from None
 
     def topology(self) -> dict[str, Any]:
         """What `serve` or `split` is running here; empty when neither is ready."""

@@ -7,7 +7,7 @@ holds. What dies takes no truth with it.
 import warnings
 from typing import Any
 
-from celery.beat import EmbeddedService
+from celery.beat import EmbeddedService, Scheduler
 from celery.platforms import SecurityWarning
 from celery.signals import worker_ready
 
@@ -17,7 +17,8 @@ from shop.env import env
 
 @worker_ready.connect
 def _start_beat(sender: Any, **kwargs: Any) -> None:
-    beat: Any = EmbeddedService(app, thread=True)
+    # In memory: a sweep missed while nobody ran is made up by the next.
+    beat: Any = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
     beat.start()
 
 

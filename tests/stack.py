@@ -37,3 +37,11 @@ _start()
 def pytest_unconfigure() -> None:
     """Stop the servers and remove their folder."""
     _stack.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys() -> None:
+    """Service and token keys, as `make run` makes them."""
+    from django.core.management import call_command
+
+    call_command("make_keys", verbosity=0)

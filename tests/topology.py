@@ -43,13 +43,13 @@ def running(kind: str, **settings: str) -> Iterator[dict[str, Any]]:
     environment = {**os.environ, **LIMITS, **settings, "SHOP_VAR": str(folder), "PORT": "0"}
     for name in ("DATABASE_URL", "REDIS_URL", "SERVICE_ROLE"):
         environment.pop(name, None)
-    log = (folder / "log").open("w")
     command = [sys.executable, "manage.py", "serve" if kind == "one" else "split"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    with (folder / "output").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         yield _ready(process, folder) | {"var": str(folder), "pid": process.pid}
     except BaseException:
-        sys.stderr.write("".join((folder / "log").read_text().splitlines(keepends=True)[-60:]))
+        sys.stderr.write("".join((folder / "output").read_text().splitlines(keepends=True)[-60:]))
         raise
     finally:
         process.send_signal(signal.SIGTERM)

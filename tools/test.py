@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SUITE = ["-o", "addopts=-ra", "-p", "no:django", "tests/shop_api"]
+SUITE = ["-c", "tests/blackbox.ini", "tests/shop_api"]
 UNIT = ["--ignore=tests/shop_api", "--ignore=tests/faults", "--cov", "--cov-report="]
 _COUNT = re.compile(r"(\d+) passed")
 

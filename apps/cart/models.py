@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from shop.fields import SkuField
 
 MOST_UNITS = 999  # of one SKU in one cart
-MOST_LINES = 100  # so that prices and availability of a cart are one question each
+MOST_LINES = 50  # different SKUs; those of two carts that are merged are still one question to inventory (100)
 
 
 class Cart(models.Model):

@@ -37,6 +37,10 @@ class ReadOnly(admin.ModelAdmin[Any]):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Who may use the actions."""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
 
 class ReadOnlyInline(admin.TabularInline[Any, Any]):
     """Rows of an order, shown below it."""
@@ -93,11 +97,11 @@ class OrderAdmin(ReadOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("quote")
 
-    @admin.action(description="Cancel", permissions=["view"])
+    @admin.action(description="Cancel", permissions=["operate"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, lambda order: services.cancel(order_id=order.pk))
 
-    @admin.action(description="Refund", permissions=["view"])
+    @admin.action(description="Refund", permissions=["operate"])
     def refund(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         def give_back(order: Order) -> None:
             amount = request.POST.get("amount") or str(refunds.left_to_refund(order))
@@ -105,11 +109,11 @@ class OrderAdmin(ReadOnly):
 
         self._each(request, queryset, give_back)
 
-    @admin.action(description="Retry parked orders", permissions=["view"])
+    @admin.action(description="Retry parked orders", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, lambda order: services.retry(order_id=order.pk))
 
-    @admin.action(description="Close parked orders: give them up", permissions=["view"])
+    @admin.action(description="Close parked orders: give them up", permissions=["operate"])
     def close(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         self._each(request, queryset, lambda order: services.close(order_id=order.pk))
 
@@ -153,7 +157,7 @@ class RefundAdmin(ReadOnly):
     list_select_related = ["order"]
     search_fields = ["order__number"]
 
-    @admin.action(description="Retry parked refunds", permissions=["view"])
+    @admin.action(description="Retry parked refunds", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Refund]) -> None:
         retried = sum(refunds.retry(refund_id=refund.pk) for refund in queryset)
         messages.info(request, f"{retried} are asked for again")

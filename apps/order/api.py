@@ -37,11 +37,20 @@ from shop.pagination import CursorPagination
 from shop.problems import Problem
 
 CART_TOKEN = OpenApiParameter("X-Cart-Token", location="header", description="A guest's cart.")
+PARKED = OpenApiParameter("parked", bool, description="Staff: only those that wait for a person.")
 ORDER_TOKEN = OpenApiParameter("X-Order-Token", location="header", description="Opens a guest's order.")
 KEY = OpenApiParameter("Idempotency-Key", location="header", required=True, description="At most 255 characters.")
 
 _PENDING_RETRY_S = 2  # when a pending order is worth another look
 _STATUS = {Reason.DECLINED: 402}  # of a rejected order's problem; otherwise 409
+
+
+class NewestFirst(CursorPagination):
+    ordering = ("-placed_at", "-id")
+
+
+class OldestFirst(CursorPagination):
+    ordering = "id"
 
 
 def _buyer(request: Request, email: str = "") -> Buyer:
@@ -119,17 +128,18 @@ class Orders(generics.GenericAPIView[Order]):
 
     permission_classes = [AllowAny]
     serializer_class = OrderIn
-    pagination_class = CursorPagination
-    ordering = ("-placed_at", "-id")
+    pagination_class = NewestFirst
     queryset = Order.objects.none()
 
-    @extend_schema(responses=OrderRowOut(many=True))
+    @extend_schema(parameters=[PARKED], responses=OrderRowOut(many=True))
     def get(self, request: Request) -> Response:
         if not request.user.is_authenticated:
             raise NotAuthenticated
         orders = Order.objects.for_list()
         if not request.user.is_staff:
             orders = orders.of_customer(request.user.pk)
+        elif request.query_params.get("parked") == "true":
+            orders = orders.filter(parked=True)
         page = self.paginate_queryset(orders) or []
         return self.get_paginated_response([shown.order_row(order) for order in page])
 
@@ -235,8 +245,7 @@ class Timeline(OrderView):
     """What happened to an order, oldest first. An entry is a new state (``to``) or a ``note``."""
 
     serializer_class = TimelineOut
-    pagination_class = CursorPagination
-    ordering = ("id",)
+    pagination_class = OldestFirst
 
     @extend_schema(parameters=[ORDER_TOKEN], responses=TimelineOut(many=True))
     def get(self, request: Request, number: str) -> Response:

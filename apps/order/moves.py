@@ -87,7 +87,8 @@ WITH moved AS (
         payment_token = CASE WHEN %(step)s::text = 'authorise' THEN payment_token ELSE '' END,
         due_at = CASE WHEN %(step)s::text <> '' THEN clock_timestamp() + make_interval(secs => %(wait)s::float8) END,
         deadline_at = CASE WHEN %(state)s::text IS NULL THEN deadline_at END,
-        lease_until = CASE WHEN NOT %(pauses)s::bool THEN clock_timestamp() + make_interval(secs => %(lease)s::float8) END,
+        lease_until = CASE WHEN NOT %(pauses)s::bool
+            THEN clock_timestamp() + make_interval(secs => %(lease)s::float8) END,
         attempts = 0, first_unanswered_at = NULL
     WHERE id = %(id)s AND lease_epoch = %(epoch)s AND state = %(from)s
         AND NOT (cancel_requested AND %(unless_cancelled)s::bool)

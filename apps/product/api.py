@@ -224,7 +224,7 @@ class Products(CatalogueView):
     queryset = Product.objects.all()
     serializer_class = ProductIn
 
-    @extend_schema(parameters=[ProductsQuery], responses=ProductsOut)
+    @extend_schema(operation_id="products_list", parameters=[ProductsQuery], responses=ProductsOut)
     def get(self, request: Request) -> Response:
         return self.cached(request, lambda: self._page(request))
 

@@ -39,6 +39,14 @@ class MethodOut(serializers.Serializer[Any]):
     prices = PriceOut(many=True)
 
 
+class MethodsOut(serializers.Serializer[Any]):
+    """All there are: one page, in the form of every list."""
+
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = MethodOut(many=True)
+
+
 class Methods(APIView):
     """The ways to send goods, each with its prices by zone and weight."""
 
@@ -46,7 +54,7 @@ class Methods(APIView):
 
     @extend_schema(
         parameters=[OpenApiParameter("country", description="ISO 3166-1 alpha-2: only what goes there.")],
-        responses=MethodOut(many=True),
+        responses=MethodsOut,
     )
     def get(self, request: Request) -> Response:
         query = MethodsQuery(data=request.query_params)
@@ -54,7 +62,7 @@ class Methods(APIView):
         rates = Rate.objects.offered()
         if country := query.validated_data.get("country"):
             rates = rates.to_address(country, "")
-        return Response(_methods(rates))
+        return Response({"next": None, "previous": None, "results": _methods(rates)})
 
 
 class HistoryOut(serializers.Serializer[Any]):

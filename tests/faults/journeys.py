@@ -49,7 +49,7 @@ def declined(stage: Stage, arm: Arm) -> None:
     """The card is declined: the order is rejected, the units are free, nothing is held."""
     sku = _product(stage)
     arm()
-    placed = _placed(stage, sku, token="tok_declined")
+    placed = place(stage, sku, token="tok_declined")
     assert placed.answer.status in {202, 402}, placed.answer
     order = stage.shop.wait_for_state(placed.number, "rejected", AT_REST_S)
     assert order["reason"] == "payment-declined"
@@ -125,7 +125,7 @@ def low_stock(stage: Stage, arm: Arm) -> None:
     """Units run low: the warehouse is told, once."""
     sku = _product(stage)
     arm()
-    placed = _placed(stage, sku, quantity=ON_HAND - 1)
+    placed = place(stage, sku, quantity=ON_HAND - 1)
     stage.shop.wait_for_state(placed.number, "delivered", AT_REST_S)
 
     def told() -> set[str]:
@@ -162,9 +162,7 @@ def _placed_from_cart(stage: Stage, arm: Arm) -> tuple[Api, Placed]:
     sku, email = _product(stage), _address()
     added = stage.shop.anyone.post("/cart/items", {"sku": sku, "quantity": TAKEN})
     cart = stage.shop.anyone.and_headers(**{"X-Cart-Token": added.headers["X-Cart-Token"]})
-    quote = cart.post(
-        "/order/quotes", {"shipping_address": ADDRESS, "shipping_method": "standard", "email": email}
-    )
+    quote = cart.post("/order/quotes", {"shipping_address": ADDRESS, "shipping_method": "standard", "email": email})
     assert quote.status == 201, quote
     arm()
     key = uuid4().hex
@@ -173,7 +171,7 @@ def _placed_from_cart(stage: Stage, arm: Arm) -> tuple[Api, Placed]:
     return cart, Placed(key, email, sku, quote.body["id"], answer)
 
 
-def _placed(stage: Stage, sku: str, *, token: str = "tok_always_ok", quantity: int = TAKEN) -> Placed:
+def place(stage: Stage, sku: str, *, token: str = "tok_always_ok", quantity: int = TAKEN) -> Placed:
     email, key = _address(), uuid4().hex
     quote = stage.shop.quote(stage.shop.anyone, sku, quantity, email=email)
     assert quote.status == 201, quote
@@ -183,7 +181,7 @@ def _placed(stage: Stage, sku: str, *, token: str = "tok_always_ok", quantity: i
 
 def _confirmed(stage: Stage) -> Placed:
     """A new order, confirmed: at once as a rule, later where something else has just died."""
-    placed = _placed(stage, _product(stage))
+    placed = place(stage, _product(stage))
     assert placed.answer.status in {201, 202}, placed.answer
     stage.shop.wait_for_state(placed.number, ["confirmed", "shipped", "delivered"], AT_REST_S)
     return placed

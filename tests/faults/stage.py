@@ -12,10 +12,13 @@ from typing import Any, Self
 from urllib.parse import urlencode
 from uuid import uuid4
 
+import jwt
 import urllib3
 
 from shop import faults
 from shop.control import Control
+from shop.identity import credentials, keyfiles
+from shop.roles import OPERATOR
 from tests import topology
 from tests.shop_api.client import Answer, Api, Shop
 
@@ -65,7 +68,7 @@ def _is_no_answer(answer: Answer) -> bool:
 
 @dataclass
 class Stage:
-    """A running topology. ``api`` does not wait for what is down, ``shop`` does."""
+    """A running topology. ``shop`` waits for what is down, ``anyone`` does not."""
 
     kind: str
     shop: Shop
@@ -136,6 +139,32 @@ class Stage:
         assert bool(lines) == bool(done.returncode), (done.returncode, lines)
         return lines
 
+    def internal(self, caller: str, role: str, path: str, body: object, key: str = "") -> Answer:
+        """A call between roles, as the network might bring it late: under the caller's own credential."""
+        minted = jwt.encode(
+            {"iss": caller, "aud": role, "iat": int(time.time()), "exp": int(time.time()) + 30},
+            keyfiles.private_key(Path(self.description["environment"]["SERVICE_KEYS_DIR"]) / f"{caller}.pem"),
+            algorithm="EdDSA",
+            headers={"typ": credentials.TYPE},
+        )
+        api = PatientApi(self.description["roles"][role]["url"], {credentials.HEADER: minted})
+        return api.post(path, body, key=key or uuid4().hex)
+
+    def facts_of(self, number: str) -> dict[str, Any]:
+        """What order tells the audit of one order: the ids under which it called the others."""
+        answer = self.internal(OPERATOR, "order", "/order/internal/audit/facts/orders", {"ids": [number]})
+        (found,) = answer.body["facts"]
+        return dict(found)
+
+    @contextmanager
+    def lost(self, point: str) -> Iterator[None]:
+        """Meanwhile nothing gets past ``point``."""
+        self.arm(point, "lose always")
+        try:
+            yield
+        finally:
+            self.disarm(point)
+
     @contextmanager
     def down(self, *roles: str) -> Iterator[Self]:
         """Web and worker of ``roles`` are stopped meanwhile (split only)."""
@@ -152,15 +181,17 @@ class Stage:
 @contextmanager
 def running(kind: str) -> Iterator[Stage]:
     """Start a topology with a folder for faults; nothing is armed yet."""
-    with tempfile.TemporaryDirectory(prefix="shop-faults-") as folder:
-        with topology.running(kind, FAULTS_DIR=folder, **LIMITS) as description:
-            yield Stage(
-                kind=kind,
-                shop=_shop(description),
-                control=Control(description["control"]),
-                folder=Path(folder),
-                description=description,
-            )
+    with (
+        tempfile.TemporaryDirectory(prefix="shop-faults-") as folder,
+        topology.running(kind, FAULTS_DIR=folder, **LIMITS) as description,
+    ):
+        yield Stage(
+            kind=kind,
+            shop=_shop(description),
+            control=Control(description["control"]),
+            folder=Path(folder),
+            description=description,
+        )
 
 
 def _shop(description: dict[str, Any]) -> Shop:
@@ -170,5 +201,3 @@ def _shop(description: dict[str, Any]) -> Shop:
     signed_in = anyone.post("/user/token", credentials)
     assert signed_in.status == 200, signed_in
     return Shop(anyone=anyone, staff=anyone.and_headers(Authorization=f"Bearer {signed_in.body['access']}"))
-
-

@@ -18,7 +18,11 @@ def test_every_step_of_the_saga_has_its_cases() -> None:
     assert set(STEPS) == {str(position) for position, step in saga.STEPS.items() if step.call}
     places = {(case.point, case.action, case.journey) for case in CASES}
     for point, journey in STEPS.values():
-        wanted = {(f"{point}:before", EXIT, journey), (f"{point}:after", EXIT, journey), (f"{point}:after", LOSE, journey)}
+        wanted = {
+            (f"{point}:before", EXIT, journey),
+            (f"{point}:after", EXIT, journey),
+            (f"{point}:after", LOSE, journey),
+        }
         assert wanted <= places
 
 

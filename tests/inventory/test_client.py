@@ -1,10 +1,15 @@
 """What role order sees of inventory: through the client, the transport and the internal views."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from apps.inventory import client, services
+from apps.inventory import client
+from apps.inventory.models import Reservation
 from shop import context, transport
 from tests.inventory.conftest import available, receive
 
@@ -93,10 +98,24 @@ def test_a_hundred_skus_are_one_question() -> None:
     assert transport.get("inventory", "/inventory/internal/availability", params=too_many).status == 400
 
 
-def test_no_answer_in_time_is_no_answer() -> None:
-    """A hot SKU that is held beyond the deadline: the reserve gives up and has done nothing."""
+def test_a_hot_sku_is_waited_for_until_the_deadline() -> None:
+    """Then it is no answer, in bounded time, and nothing was done."""
     receive("LAMP", 5)
-    with context.deadline(0), pytest.raises(transport.NoAnswer):
-        client.reserve(reservation_id=uuid4(), lines={"LAMP": 1}, lifetime_s=300)
-    assert services.expire() == 0
+    holder = connection.copy()
+    with transaction_of(holder), holder.cursor() as cursor:
+        cursor.execute("SELECT FROM inventory_item FOR UPDATE")
+        with context.deadline(0.3), pytest.raises(transport.NoAnswer):
+            client.reserve(reservation_id=uuid4(), lines={"LAMP": 1}, lifetime_s=300)
+    assert not Reservation.objects.exists()
     assert available("LAMP") == 5
+
+
+@contextmanager
+def transaction_of(holder: BaseDatabaseWrapper) -> Iterator[None]:
+    """A transaction of another client, which never commits."""
+    holder.set_autocommit(False)
+    try:
+        yield
+    finally:
+        holder.rollback()
+        holder.close()

@@ -55,12 +55,11 @@ class Caller:
         sent = {**self.headers, **headers} | ({"Idempotency-Key": key} if key else {})
         return _answer(self.client.post(path, json.dumps(body or {}), "application/json", headers=sent))
 
-    def quote(self, lines: Mapping[str, int] | None, **changed: Any) -> Answer:
-        body: dict[str, Any] = {"shipping_address": ADDRESS, "shipping_method": "standard"}
-        if lines is not None:
-            body["lines"] = [{"sku": sku, "quantity": units} for sku, units in lines.items()]
-        if not self.client.session:
-            body["email"] = "guest@example.com"
+    def quote(self, units: Mapping[str, int] | None, **changed: Any) -> Answer:
+        """A quote for ``units`` by SKU, or for the caller's cart."""
+        body: dict[str, Any] = {"shipping_address": ADDRESS, "shipping_method": "standard", "email": "ada@example.com"}
+        if units is not None:
+            body["lines"] = [{"sku": sku, "quantity": wanted} for sku, wanted in units.items()]
         return self.post("/order/quotes", body | changed)
 
     def pay(self, quote: str, token: str = "tok_always_ok", *, key: str = "") -> Answer:

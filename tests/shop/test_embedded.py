@@ -225,6 +225,16 @@ def test_refuses_data_of_another_version(tmp_path: Path) -> None:
     assert refused.stderr.splitlines() == [f"{tmp_path}/postgres was made by PostgreSQL 17, this is 18: move it away"]
 
 
+def test_refuses_a_folder_of_another_user(tmp_path: Path) -> None:
+    """Not even root works in someone else's folder: what it left there would lock the owner out."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a folder away")
+    os.chown(tmp_path, 65534, 65534)
+    refused = manage(tmp_path, "showmigrations")
+    assert refused.returncode == os.EX_CANTCREAT
+    assert refused.stderr == f"{tmp_path} belongs to user id 65534: run as that user, or set SHOP_VAR\n"
+
+
 def test_refuses_a_taken_port(tmp_path: Path) -> None:
     """`serve` says which port is taken before it starts anything."""
     with socket(AF_INET, SOCK_STREAM) as other:

@@ -21,6 +21,16 @@ def test_foreign_orders_do_not_exist(shop: Shop) -> None:
     assert other.get("/order/orders").body["results"] == []
 
 
+def test_payments_are_their_payers_and_staffs(shop: Shop) -> None:
+    """Staff see every payment, a customer their own, others none."""
+    sku, who, other = shop.product(on_hand=1), shop.customer(), shop.customer()
+    number = shop.buy(who, sku).body["number"]
+    found = shop.staff.get("/payment/payments").body["results"]
+    path = next(f"/payment/payments/{payment['id']}" for payment in found if payment["order_number"] == number)
+    assert [each.get(path).status for each in (shop.staff, who, other, shop.anyone)] == [200, 200, 404, 401]
+    assert other.get("/payment/payments").status == 403
+
+
 def test_foreign_quotes_cannot_be_paid(shop: Shop) -> None:
     """A customer's quote is worth nothing to another."""
     sku, who, other = shop.product(on_hand=1), shop.customer(), shop.customer()

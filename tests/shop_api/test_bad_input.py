@@ -1,5 +1,6 @@
 """Nothing a client sends causes a 500: it is told what is wrong."""
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -52,6 +53,8 @@ def test_broken_json_is_a_problem(shop: Shop, path: str) -> None:
         "/product/products?in_stock=perhaps",
         "/product/products?search=%00",
         "/order/orders?cursor=" + "A" * 500,
+        "/order/orders?cursor=" + b64encode(b"p=not-a-date").decode(),
+        "/order/orders?cursor=" + b64encode(b"p=2026-01-01%00").decode(),
     ],
 )
 def test_bad_parameters_are_a_problem(shop: Shop, path: str) -> None:

@@ -1,0 +1,118 @@
+"""A command that arrives after its own compensation: the network kept it, and the order has ended."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.faults import journeys
+from tests.faults.cases import STEPS
+from tests.faults.stage import PENDING_DEADLINE_S, Stage
+from tests.shop_api.client import ADDRESS, Answer, wait_for
+
+_DECIDED_S = PENDING_DEADLINE_S + 30
+_LATE_S = PENDING_DEADLINE_S + 3
+
+
+@pytest.mark.parametrize(("step", "reason"), [("reserve", "stock-unavailable"), ("authorise", "payment-unavailable")])
+def test_what_was_never_seen_is_refused_after_its_compensation(stage: Stage, step: str, reason: str) -> None:
+    """No try of a step arrives before the deadline: rejected, compensated unseen; the late one is superseded."""
+    sku = stage.shop.product(on_hand=1)
+    with stage.lost(f"{STEPS[step][0]}:before"):
+        placed = journeys.place(stage, sku, quantity=1)
+        order = stage.shop.wait_for_state(placed.number, "rejected", _DECIDED_S)
+    assert order["reason"] == reason
+    _expect_all_superseded(stage, placed, sku)
+    assert stage.gateway_lines(placed.key) == []
+
+
+@pytest.mark.parametrize(("step", "reason"), [("reserve", "stock-unavailable"), ("authorise", "payment-unavailable")])
+def test_a_holder_that_wakes_up_after_the_end_changes_nothing(stage: Stage, step: str, reason: str) -> None:
+    """The request's own call is held up until the worker has given the order up; then it goes out after all."""
+    sku, point = stage.shop.product(on_hand=1), f"{STEPS[step][0]}:before"
+    with ThreadPoolExecutor(1) as pool:
+        stage.arm(point, f"delay {_LATE_S}")
+        began = time.monotonic()
+        placing = pool.submit(journeys.place, stage, sku, quantity=1)
+        wait_for(lambda: stage.has_fired(point), bool)
+        with stage.lost(point):
+            wait_for(lambda: _decided(stage, sku), lambda orders: orders == ["rejected"], within_s=_DECIDED_S)
+        wait_for(lambda: time.monotonic() - began > _LATE_S, bool, within_s=_LATE_S)
+        placed = placing.result()
+    order = stage.shop.order(placed.number)
+    assert (order["status"], order["reason"], order["parked"]) == ("rejected", reason, False)
+    _expect_all_superseded(stage, placed, sku)
+    assert stage.gateway_lines(placed.key) == []
+
+
+def test_after_a_cancellation_every_late_command_is_refused(stage: Stage) -> None:
+    """Reserved, authorised, cancelled, and now all of it arrives once more: nothing is held."""
+    sku = stage.shop.product(on_hand=1)
+    placed = journeys.place(stage, sku, quantity=1)
+    guest = stage.shop.anyone.and_headers(**{"X-Order-Token": placed.answer.body["access_token"]})
+    assert guest.post(f"/order/orders/{placed.number}/cancel").status in {200, 202}
+    stage.shop.wait_for_state(placed.number, "cancelled")
+    wait_for(
+        lambda: [line["status"] for line in stage.gateway_lines(placed.key)],
+        lambda found: found == ["voided", "voided"],
+    )
+    _expect_all_superseded(stage, placed, sku)
+    assert len(stage.gateway_lines(placed.key)) == 2
+
+
+def test_a_booking_after_its_cancellation_is_refused(stage: Stage) -> None:
+    """The capture was refused, the booking cancelled; the booking that arrives now is superseded."""
+    sku = stage.shop.product(on_hand=1)
+    placed = journeys.place(stage, sku, quantity=1)
+    stage.void_at_gateway(placed.key)
+    stage.shop.wait_for_state(placed.number, "cancelled")
+    facts = stage.facts_of(placed.number)
+    body = {
+        "id": facts["shipment_id"],
+        "order_number": placed.number,
+        "method": "standard",
+        "address": ADDRESS,
+        "lines": [{"sku": sku, "name": "Lamp", "quantity": 1}],
+        "customer_id": "",
+        "email": placed.email,
+    }
+
+    def late() -> Answer:
+        return stage.internal("order", "shipping", "/shipping/internal/shipments", body, facts["shipment_id"])
+
+    wait_for(late, lambda answer: (answer.status, answer.problem) == (409, "superseded"))
+
+
+def _expect_all_superseded(stage: Stage, placed: "journeys.Placed", sku: str) -> None:
+    wait_for(lambda: stage.shop.available(sku), lambda units: units == 1)
+    facts = stage.facts_of(placed.number)
+    reserve = {"id": facts["reservation_id"], "lines": {sku: 1}, "lifetime_s": 45}
+    authorise = {
+        "id": facts["payment_id"],
+        "order_number": placed.number,
+        "amount": {"amount": facts["total"], "currency": facts["currency"]},
+        "token": "tok_always_ok",
+        "reference": placed.key,
+        "email": placed.email,
+    }
+    late = {
+        "inventory": ("/inventory/internal/reservations", reserve),
+        "payment": ("/payment/internal/payments", authorise),
+    }
+    for role, (path, body) in late.items():
+        if role == "payment" and not _was_authorisation_wanted(stage, placed):
+            continue
+        answer = stage.internal("order", role, path, body, body["id"])
+        assert (answer.status, answer.problem) == (409, "superseded"), (role, answer)
+    assert stage.shop.available(sku) == 1
+
+
+def _was_authorisation_wanted(stage: Stage, placed: "journeys.Placed") -> bool:
+    """An order that got no stock never asked for money, and has nothing to compensate there."""
+    return bool(stage.shop.order(placed.number)["reason"] != "stock-unavailable")
+
+
+def _decided(stage: Stage, sku: str) -> list[str]:
+    found: list[dict[str, Any]] = stage.shop.staff.get("/order/orders?limit=20").body["results"]
+    return [order["status"] for order in found if any(line["sku"] == sku for line in order["lines"])]
