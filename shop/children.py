@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,9 +26,13 @@ def _always() -> bool:
     return True
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Child:
-    """How to run one process. ``env`` is its whole environment.
+    """How to run one process. ``env`` is its whole environment; ``before`` is called before each start.
 
     ``ready`` must answer at once: it is asked from the supervisor's only thread. ``orphan_signal``
     is sent by the kernel when the parent dies, however that happens: it should end the process
@@ -38,6 +42,7 @@ class Child:
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(repr=False)
+    before: Callable[[], None] = _nothing
     ready: Callable[[], bool] = _always
     ready_within_s: float = 60
     stop_signal: signal.Signals = signal.SIGTERM
@@ -56,6 +61,7 @@ def spawn(child: Child, *, extra: Mapping[str, str] | None = None) -> subprocess
     children should. It is set after the change of user, which would clear it.
     """
     bind = partial(end_with_parent, os.getpid(), child.orphan_signal)
+    child.before()
     output = child.log.open("ab") if child.log else subprocess.PIPE
     try:
         return subprocess.Popen(
@@ -113,30 +119,41 @@ def working_folder(pid: int) -> Path | None:
         return None
 
 
-def session_members(session: int) -> Iterator[Stat]:
-    """Live processes of ``session``. Zombies have ended: whoever should reap them may take its time."""
+def live() -> Iterator[Stat]:
+    """Every process but zombies: those have ended, and whoever should reap them may take its time."""
     for entry in _PROC.iterdir():
         found = stat(int(entry.name)) if entry.name.isdigit() else None
-        if found and found.session == session and found.state not in "ZX":
+        if found and found.state not in "ZX":
             yield found
 
 
-def signal_session(session: int, number: signal.Signals) -> bool:
-    """Send a signal to every process of ``session``; whether there was any."""
-    members = list(session_members(session))
-    for member in members:
-        try:
-            os.kill(member.pid, number)
-        except ProcessLookupError:
-            continue
-    return bool(members)
+def session_members(session: int) -> Iterator[Stat]:
+    """Live processes of ``session``."""
+    return (found for found in live() if found.session == session)
 
 
-def end_session(session: int, *, within_s: float = 5.0) -> None:
+def signal_session(session: int, number: signal.Signals) -> None:
+    """Send a signal to every process of ``session``."""
+    _signal(session_members(session), number)
+
+
+def end_session(session: int) -> None:
     """SIGKILL what is left of ``session`` and wait until it is gone."""
+    end_all(lambda found: found.session == session)
+
+
+def end_all(chosen: Callable[[Stat], bool], *, within_s: float = 5.0) -> None:
+    """SIGKILL every process that is ``chosen``, also those that appear meanwhile; wait until all are gone."""
     deadline = time.monotonic() + within_s
-    while signal_session(session, signal.SIGKILL) and time.monotonic() < deadline:
+    while (found := [process for process in live() if chosen(process)]) and time.monotonic() < deadline:
+        _signal(found, signal.SIGKILL)
         time.sleep(0.01)
+
+
+def _signal(processes: Iterable[Stat], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def stop(process: subprocess.Popen[bytes], child: Child) -> None:

@@ -78,11 +78,11 @@ class Postgres:
         if not self.data.exists():
             progress("creating the database folder")
             self._initialise(account)
-        self._clear_stale_pid()
         return Child(
             name="postgres",
             argv=[str(_binary("postgres")), "-D", str(self.data), "-k", str(self.sockets), *_options()],
             env=_environment(),
+            before=self._clear_leftovers,
             ready=self.answers,
             stop_signal=signal.SIGINT,  # "fast": ends sessions, writes a checkpoint
             stop_within_s=20,
@@ -153,21 +153,16 @@ class Postgres:
             raise DataFolderUnusable(f"initdb failed: {(made.stderr.strip() or made.stdout).splitlines()[-1]}")
         fresh.rename(self.data)
 
-    def _clear_stale_pid(self) -> None:
-        """Remove what a killed server left: its pid may by now be another process, and block the start.
+    def _clear_leftovers(self) -> None:
+        """Remove what a killed server left behind; each of it would keep the next one from starting.
 
-        The folder's lock is this process's, so a server that still runs here serves nobody.
+        Its backends, which have sessions of their own, may still hold the shared memory; the pid in its
+        lock files may be another process by now. Nobody uses any of it: the folder's lock is ours.
         """
+        children.end_all(lambda found: found.name == "postgres" and children.working_folder(found.pid) == self.data)
         for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
             (self.sockets / name).unlink(missing_ok=True)
-        pid_file = self.data / "postmaster.pid"
-        if not pid_file.exists():
-            return
-        pid = int(pid_file.read_text().split("\n", 1)[0] or 0)
-        found = children.stat(pid)
-        if found and found.name == "postgres" and children.working_folder(pid) == self.data:
-            children.end_session(found.session)
-        pid_file.unlink()
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def answers(self) -> bool:
         """Whether it takes connections; the server writes so into its pid file."""

@@ -16,6 +16,7 @@ bind = [f"{_host}:{os.environ.get('PORT', '8000')}", f"{_host}:{env.management_p
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "1" if env.role else "2"))  # a laptop's two cores, or a pod's one
 threads = int(os.environ.get("WEB_THREADS", "8"))  # below DB_POOL: each may hold one connection
+limit_request_line = 8190  # bytes: a hundred long SKUs in one question to inventory
 keepalive = 75  # s; longer than Envoy's idle time of 60 s, so that it is never gunicorn that closes first
 graceful_timeout = 20  # s; longer than any request may take
 timeout = 30  # s without a sign of life from a worker

@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from celery.beat import EmbeddedService, Scheduler
-from celery.platforms import SecurityWarning
+from celery.platforms import SecurityWarning  # type: ignore[attr-defined]  # the stubs forget it
 from celery.signals import worker_ready
 
 from shop.celery import app

@@ -26,16 +26,10 @@ def _steps() -> Iterator[Step]:
     yield "imports", [sys.executable, "-m", "tools.import_contracts"], {}
     yield "secrets", [sys.executable, "-m", "tools.leaks"], {}
     yield "roles page", [sys.executable, "-m", "tools.roles_page"], {}
-    yield "lock file", [_uv(), "lock", "--check", "--quiet"], {}
     for role in ("", *ROLES):
         yield f"migrations {role or 'all'}", _manage("makemigrations", "--check", "--dry-run", "-v", "0"), _as(role)
     yield "django", _manage("check", "--deploy", "--fail-level", "WARNING"), {"HTTPS": "1"}
     yield "api", _manage("spectacular", "--fail-on-warn", "--file", os.devnull), {}
-
-
-def _uv() -> str:
-    own = ROOT / ".tools/bin/uv"
-    return str(own) if own.exists() else "uv"
 
 
 def _as(role: str) -> dict[str, str]:

@@ -20,11 +20,11 @@ from apps.order.serializers import (
     Nothing,
     OrderIn,
     OrderOut,
+    OrderRefundOut,
     OrderRowOut,
     QuoteIn,
     QuoteOut,
     RefundIn,
-    RefundOut,
     TimelineOut,
 )
 from apps.order.states import ENDED, Reason, State
@@ -289,7 +289,7 @@ class Refunds(OrderView):
     permission_classes = [IsStaff]
     serializer_class = RefundIn
 
-    @extend_schema(parameters=[KEY], request=RefundIn, responses={201: RefundOut})
+    @extend_schema(parameters=[KEY], request=RefundIn, responses={201: OrderRefundOut})
     def post(self, request: Request, number: str) -> Response:
         """201, also for a refund that is pending: it is asked for until payment answers."""
         order = self.order(number)

@@ -107,7 +107,7 @@ class OrderRowOut(serializers.Serializer[Any]):
     lines = LineOut(many=True)
 
 
-class AttemptOut(serializers.Serializer[Any]):
+class OrderAttemptOut(serializers.Serializer[Any]):
     """One question to the payment gateway."""
 
     outcome = serializers.CharField()
@@ -123,7 +123,7 @@ class OrderPaymentOut(serializers.Serializer[Any]):
     authorised = MoneyOut(required=False)
     captured = MoneyOut(required=False)
     refunded = MoneyOut(required=False)
-    attempts = AttemptOut(many=True)
+    attempts = OrderAttemptOut(many=True)
 
 
 class OrderShipmentOut(serializers.Serializer[Any]):
@@ -141,7 +141,7 @@ class ShareOut(serializers.Serializer[Any]):
     amount = MoneyOut()
 
 
-class RefundOut(serializers.Serializer[Any]):
+class OrderRefundOut(serializers.Serializer[Any]):
     """Money given back, by line; ``pending`` until payment has answered."""
 
     id = serializers.UUIDField()
@@ -167,7 +167,7 @@ class OrderOut(OrderRowOut):
     parked = serializers.BooleanField(help_text="A person has to look at it.")
     payment = OrderPaymentOut()
     shipments = OrderShipmentOut(many=True)
-    refunds = RefundOut(many=True)
+    refunds = OrderRefundOut(many=True)
     refunded = MoneyOut()
     timeline = serializers.CharField()
     access_token = serializers.CharField(required=False, help_text="Of a guest's order: for X-Order-Token.")

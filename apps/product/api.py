@@ -28,11 +28,16 @@ _CACHED = "public, max-age=5"
 _SHAPE = "1"  # part of the ETag: raise it when answers get another form, so that no client keeps the old one
 
 
-class CategoryOut(serializers.Serializer[Any]):
-    """A category; ``parent`` is a slug, or null."""
+class CategoryNameOut(serializers.Serializer[Any]):
+    """Which category a product is in."""
 
     slug = serializers.CharField()
     name = serializers.CharField()
+
+
+class CategoryOut(CategoryNameOut):
+    """A category; ``parent`` is a slug, or null."""
+
     parent = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # the attribute becomes a declared field
 
 
@@ -106,7 +111,7 @@ class ProductOut(SoldVariantOut):
     slug = serializers.CharField()
     name = serializers.CharField()
     description = serializers.CharField()
-    category = CategoryOut()
+    category = CategoryNameOut()
     published = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     in_stock = serializers.BooleanField()

@@ -68,7 +68,7 @@ class Methods(APIView):
 class HistoryOut(serializers.Serializer[Any]):
     """The shipment reached a state."""
 
-    state = serializers.ChoiceField(choices=ShipmentState.choices)
+    status = serializers.ChoiceField(choices=ShipmentState.choices)
     at = serializers.DateTimeField()
 
 
@@ -78,7 +78,7 @@ class TrackingOut(serializers.Serializer[Any]):
     tracking_number = serializers.CharField()
     method = serializers.CharField()
     carrier = serializers.CharField()
-    state = serializers.ChoiceField(choices=ShipmentState.choices)
+    status = serializers.ChoiceField(choices=ShipmentState.choices)
     history = HistoryOut(many=True)
 
 
@@ -118,6 +118,6 @@ def _tracking(shipment: Shipment) -> dict[str, Any]:
         "tracking_number": shipment.tracking_number,
         "method": method.code if method else "",
         "carrier": method.carrier if method else "",
-        "state": shipment.state,
-        "history": [{"state": entry.state, "at": entry.at} for entry in shipment.tracking.all()],
+        "status": shipment.state,
+        "history": [{"status": entry.state, "at": entry.at} for entry in shipment.tracking.all()],
     }

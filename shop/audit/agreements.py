@@ -61,7 +61,7 @@ def order_and_reservation(order: Fact | None, reservation: Fact | None) -> str |
     """Units are promised while an order stands, have left once it is shipped, are free once it has ended."""
     if order is None:
         return _unclaimed("reservation", reservation, {"released", "expired"})
-    allowed = {
+    allowed: dict[str, set[str | None]] = {
         "confirmed": {"secured", "committed"},
         "shipped": {"committed"},
         "delivered": {"committed"},
@@ -84,7 +84,7 @@ def order_and_shipment(order: Fact | None, shipment: Fact | None) -> str | None:
     """A shipment is on its way if and only if the order is shipped."""
     if order is None:
         return _unclaimed("shipment", shipment, {"cancelled"})
-    allowed = {
+    allowed: dict[str, set[str | None]] = {
         "confirmed": {None, "booked", "handed_over", "in_transit"},
         "shipped": {"handed_over", "in_transit", "delivered"},
         "delivered": {"delivered"},

@@ -116,7 +116,7 @@ WITH claimed AS (
         attempts = attempts + 1, lease_epoch = lease_epoch + 1, due_at = clock_timestamp() + %(lease)s
     WHERE id IN (
         SELECT id FROM events_delivery
-        WHERE emitter = %(emitter)s AND state = 'due' AND due_at <= clock_timestamp()
+        WHERE emitter = %(emitter)s AND state = 'due' AND due_at <= statement_timestamp()
         ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )
     RETURNING *

@@ -127,7 +127,7 @@ class Stage:
 
     def mails_to(self, email: str) -> list[dict[str, Any]]:
         """What the mail server holds for an address."""
-        url = f"{self.description['mailbox_url']}/messages?{urlencode({'to': email, 'limit': 100})}"
+        url = f"{self.description['mailbox_url']}/messages?{urlencode({'to': email, 'limit': 1000})}"
         found: list[dict[str, Any]] = _HTTP.request("GET", url).json()
         return found
 
@@ -150,11 +150,15 @@ class Stage:
         api = PatientApi(self.description["roles"][role]["url"], {credentials.HEADER: minted})
         return api.post(path, body, key=key or uuid4().hex)
 
-    def facts_of(self, number: str) -> dict[str, Any]:
-        """What order tells the audit of one order: the ids under which it called the others."""
-        answer = self.internal(OPERATOR, "order", "/order/internal/audit/facts/orders", {"ids": [number]})
-        (found,) = answer.body["facts"]
-        return dict(found)
+    def reservation_of(self, number: str) -> str:
+        """Under which id order reserved: as it tells the audit."""
+        path, after = "/order/internal/audit/facts/reservations", ""
+        while page := self.internal(OPERATOR, "order", path, {"after": after}).body["facts"]:
+            for fact in page:
+                if fact["order_number"] == number:
+                    return str(fact["id"])
+            after = page[-1]["id"]
+        raise LookupError(number)
 
     @contextmanager
     def lost(self, point: str) -> Iterator[None]:

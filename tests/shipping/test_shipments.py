@@ -124,12 +124,12 @@ def test_tracking_needs_the_number_and_shows_nothing_personal() -> None:
     shown = Client().get(f"/shipping/shipments/{number}")
     assert shown.status_code == 200
     body = shown.json()
-    assert [entry["state"] for entry in body.pop("history")] == ["booked", "handed_over"]
+    assert [entry["status"] for entry in body.pop("history")] == ["booked", "handed_over"]
     assert body == {
         "tracking_number": number,
         "method": "standard",
         "carrier": "Parcel Post",
-        "state": "handed_over",
+        "status": "handed_over",
     }
     assert Client().get("/shipping/shipments/unknown").status_code == 404
     assert Client().get("/shipping/shipments/").status_code == 404

@@ -82,7 +82,7 @@ class Supervised:
             children.end_session(session)
 
 
-def until(true: Callable[[], object], within_s: float = 15) -> None:
+def until(true: Callable[[], object], within_s: float = 60) -> None:
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline, "waited too long"

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.product.demo_catalogue import CATEGORIES, NAMESPACE, PRODUCTS, DemoProduct
 
-_WAREHOUSE = {"code": "MAIN", "name": "Main warehouse", "priority": 1}
+_WAREHOUSE = "main"  # comes with inventory's migrations
 _GUEST = {
     "name": "Demo Guest",
     "line1": "1 Main Street",
@@ -34,7 +34,6 @@ class Command(BaseCommand):
         if demo.get("loaded"):
             return
         shop = _Client(options["base_url"], demo["admin"])
-        shop.post("/inventory/warehouses", _WAREHOUSE, known=409)
         for slug, name in CATEGORIES.items():
             shop.post("/product/categories", {"slug": slug, "name": name}, known=409)
         for number, product in enumerate(PRODUCTS, start=1):
@@ -82,7 +81,7 @@ def _add(shop: _Client, product: DemoProduct) -> None:
     made = {"name": product.name, "description": product.description, "category": product.category}
     shop.post("/product/products", made | {"variants": variants, "published": True}, known=409)
     for variant in product.variants:
-        receipt = {"sku": variant.sku, "warehouse": "MAIN", "quantity": variant.on_hand, "reference": "demo"}
+        receipt = {"sku": variant.sku, "warehouse": _WAREHOUSE, "quantity": variant.on_hand, "reference": "demo"}
         shop.post("/inventory/receipts", receipt)
 
 
