@@ -14,7 +14,7 @@ from typing import Any
 from shop.exits import Busy, DataFolderUnusable
 
 _LONGEST_SOCKET_PATH = 107  # bytes, unix(7)
-_LONGEST_SOCKET_NAME = len("/.s.PGSQL.5432")
+_LONGEST_SOCKET_NAME = len("/pg/.s.PGSQL.5432")
 
 
 class Var:

@@ -80,8 +80,15 @@ class Quotes(generics.GenericAPIView[Quote]):
             command=lambda: _quoted(buyer, asked),
             render=lambda made: Response(shown.quote(made), 201),
             find=lambda key: quotes.find(UUID(key), buyer=buyer),
-            caller=f"cart {buyer.cart_token_hash}" if buyer.cart_token_hash else None,
+            caller=_quoting(buyer),
         )
+
+
+def _quoting(buyer: Buyer) -> str:
+    """Whose idempotency keys these are; of a guest without a cart nothing else is known than the address."""
+    if buyer.customer_id:
+        return str(buyer.customer_id)
+    return f"cart {buyer.cart_token_hash}" if buyer.cart_token_hash else f"guest {buyer.email}"
 
 
 def _quoted(buyer: Buyer, asked: Mapping[str, Any]) -> Quote:

@@ -145,7 +145,7 @@ class OrderRefundOut(serializers.Serializer[Any]):
     """Money given back, by line; ``pending`` until payment has answered."""
 
     id = serializers.UUIDField()
-    status = serializers.ChoiceField(choices=RefundStatus.choices)
+    status = serializers.CharField(help_text="One of: " + ", ".join(RefundStatus.values))
     amount = MoneyOut()
     lines = ShareOut(many=True)
     shipping = MoneyOut()
@@ -177,6 +177,6 @@ class TimelineOut(serializers.Serializer[Any]):
     """The order reached the state ``to``, or something else is noted."""
 
     at = serializers.DateTimeField()
-    to = serializers.ChoiceField(choices=State.choices, allow_null=True)
+    to = serializers.CharField(allow_null=True, help_text="A status of the order.")
     note = serializers.ChoiceField(choices=Note.choices, allow_null=True)
     detail = serializers.CharField()

@@ -91,7 +91,7 @@ class Level(models.Model):
     A projection: only newer events change it, and it may come before its variant or outlive it.
     """
 
-    sku = SkuField(primary_key=True)
+    sku = SkuField(primary_key=True, db_collation="C")  # the audit merges by code point
     available = models.PositiveIntegerField()
     sequence = models.BigIntegerField()
 

@@ -78,6 +78,13 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def hurried(stage: Stage) -> Iterator[Stage]:
+    """The same topology, while orders do not wait long to be decided."""
+    with stage.hurried():
+        yield stage
+
+
 @pytest.fixture(scope="session")
 def outcomes(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Outcomes]:
     """Every selected crash case of this topology, begun at once; each test then waits for its own."""

@@ -24,8 +24,8 @@ from tests.shop_api.client import Answer, Api, Shop
 
 # Beside the suite's own limits: a crash costs a restart, and several happen at once. An order must not be
 # rejected for that alone, so its deadline is longer than any queue of restarts here.
-LIMITS = {"PENDING_DEADLINE_S": "15", "RESERVATION_LIFETIME_S": "45", "QUOTE_LIFETIME_S": "90"}
-PENDING_DEADLINE_S = 15
+LIMITS = {"PENDING_DEADLINE_S": "40", "RESERVATION_LIFETIME_S": "80", "QUOTE_LIFETIME_S": "120"}
+HURRIED_S = 6  # the pending deadline where a test waits for it to pass
 
 _PATIENCE_S = 60  # of a client whose connections are lost: longer than any restart
 _AWAY = {502, 503, 504}  # what a proxy says of a process that is starting
@@ -168,6 +168,21 @@ class Stage:
             yield
         finally:
             self.disarm(point)
+
+    @contextmanager
+    def hurried(self) -> Iterator[Self]:
+        """Meanwhile orders are rejected after HURRIED_S."""
+        self._restart_order({"PENDING_DEADLINE_S": str(HURRIED_S)})
+        try:
+            yield self
+        finally:
+            self._restart_order({})
+
+    def _restart_order(self, env: Mapping[str, str]) -> None:
+        names = ["web", "worker"] if self.kind == "one" else ["order", "order-worker"]
+        for name in names:
+            self.control.stop(name)
+            self.control.start(name, env=env)
 
     @contextmanager
     def down(self, *roles: str) -> Iterator[Self]:

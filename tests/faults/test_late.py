@@ -8,11 +8,13 @@ import pytest
 
 from tests.faults import journeys
 from tests.faults.cases import STEPS
-from tests.faults.stage import PENDING_DEADLINE_S, Stage
+from tests.faults.stage import HURRIED_S, Stage
 from tests.shop_api.client import ADDRESS, Answer, wait_for
 
-_DECIDED_S = PENDING_DEADLINE_S + 30
-_LATE_S = PENDING_DEADLINE_S + 3
+_DECIDED_S = HURRIED_S + 30
+_LATE_S = HURRIED_S + 6
+
+pytestmark = pytest.mark.usefixtures("hurried")
 
 
 @pytest.mark.parametrize(("step", "reason"), [("reserve", "stock-unavailable"), ("authorise", "payment-unavailable")])

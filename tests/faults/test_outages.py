@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.faults import journeys
-from tests.faults.stage import PENDING_DEADLINE_S, Stage
+from tests.faults.stage import HURRIED_S, Stage
 from tests.shop_api.client import Shop, wait_for
 
 ORDERS = 50
@@ -53,10 +53,10 @@ def test_payment_down_for_longer(stage: Stage) -> None:
     sku = stage.shop.product(on_hand=1)
     quote = stage.shop.quote(stage.shop.anyone, sku).body["id"]
     key = uuid4().hex
-    with stage.down("payment"):
+    with stage.hurried(), stage.down("payment"):
         placed = stage.shop.pay(stage.shop.anyone, quote, key=key)
         assert placed.status == 202, placed
-        order = stage.shop.wait_for_state(placed.body["number"], "rejected", PENDING_DEADLINE_S + 30)
+        order = stage.shop.wait_for_state(placed.body["number"], "rejected", HURRIED_S + 30)
         assert (order["reason"], order["parked"]) == ("payment-unavailable", False)
         wait_for(lambda: stage.shop.available(sku), lambda units: units == 1)
     assert stage.gateway_lines(key) == []

@@ -37,10 +37,10 @@ def command_environment(var: Path, **more: str) -> dict[str, str]:
 class Holder:
     """A command that keeps servers up (or uses those of another) until told to end."""
 
-    def __init__(self, var: Path) -> None:
+    def __init__(self, var: Path, **more: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", HOLD],
-            env=command_environment(var),
+            env=command_environment(var, **more),
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -65,8 +65,8 @@ class Holder:
 
 
 @contextmanager
-def holding(var: Path) -> Iterator[Holder]:
-    holder = Holder(var)
+def holding(var: Path, **more: str) -> Iterator[Holder]:
+    holder = Holder(var, **more)
     try:
         yield holder
     finally:
@@ -180,7 +180,7 @@ def test_ignores_a_pid_file_that_names_a_stranger(tmp_path: Path) -> None:
 
 def test_deep_folder(tmp_path: Path) -> None:
     """Where the folder's path is too long for a socket, a short one is used."""
-    with holding(tmp_path / ("deep" * 25) / ("er" * 20)) as holder:
+    with holding(tmp_path / ("deep" * 25) / ("er" * 20), TMPDIR=str(tmp_path)) as holder:
         assert query(holder.database_url, "SELECT 1") == 1
 
 

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Level',
             fields=[
-                ('sku', shop.fields.SkuField(max_length=64, primary_key=True, serialize=False)),
+                ('sku', shop.fields.SkuField(db_collation='C', max_length=64, primary_key=True, serialize=False)),
                 ('available', models.PositiveIntegerField()),
                 ('sequence', models.BigIntegerField()),
             ],
