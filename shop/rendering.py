@@ -3,9 +3,11 @@
 from typing import Any
 from uuid import uuid4
 
+from django.utils.html import format_html
 from rest_framework import renderers
 
 from shop.env import env
+from shop.idempotency.keys import FORM_FIELD
 
 
 class JSONRenderer(renderers.JSONRenderer):
@@ -20,4 +22,8 @@ class BrowsableRenderer(renderers.BrowsableAPIRenderer):
     template = "shop/api.html"
 
     def get_context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context(*args, **kwargs) | {"idempotency_key": uuid4().hex, "role": env.role}
+        return super().get_context(*args, **kwargs) | {"role": env.role}
+
+    def render_form_for_serializer(self, serializer: Any) -> str:
+        form = super().render_form_for_serializer(serializer)
+        return format_html('<input type="hidden" name="{}" value="{}">{}', FORM_FIELD, uuid4().hex, form)

@@ -165,7 +165,7 @@ def _is_below(child: int, ancestor: int, parents: dict[int, int]) -> bool:
 
 def _statements(running: dict[str, Any], send: Send, count: int = 10) -> float:
     """SQL statements of one request, all roles' together: PostgreSQL's log of them, for a moment."""
-    log = Path(running["var"]) / "output"
+    log = Path(running["var"]) / "log/postgres.log"
     with _logged(running):
         start = log.stat().st_size
         for _ in range(count):

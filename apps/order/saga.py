@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 
 from apps.order import calls, leases, moves, projections
@@ -218,6 +219,8 @@ def _asked(order: Order, turn: Turn) -> Move | None:
     except NoAnswer as exc:
         _unanswered(order, exc)
         return None
+    except (OperationalError, InterfaceError):  # the order's own database, not an answer: the lease runs out
+        raise
     except Exception as exc:  # a refusal, or what nobody thought of: it must not stop the other orders
         if type(exc) in this.refusals:
             return this.refusals[type(exc)](exc)

@@ -46,7 +46,7 @@ class Keyring:
         self._load, self._fresh_s = load, fresh_s
         self._keys: Keys = keys or {}
         self._fresh_until = self._retry_at = float("-inf")  # time.monotonic() seconds
-        self._unanswered = False
+        self._unanswered = True  # until the first load: who asks meanwhile must not take silence for a no
         self._renewing = Lock()
 
     def find(self, kid: str) -> Ed25519PublicKey:
@@ -73,13 +73,14 @@ class Keyring:
             self._renewing.release()
 
     def _load_now(self) -> None:
-        self._retry_at = time.monotonic() + _PAUSE_S
         try:
             self._keys = self._load()
         except NoAnswer as exc:
             self._unanswered = True
             logger.warning("keys of user tokens not renewed: %s", exc)
             return
+        finally:
+            self._retry_at = time.monotonic() + _PAUSE_S  # not before: others wait for this load
         self._unanswered = False
         self._fresh_until = time.monotonic() + self._fresh_s
 

@@ -70,3 +70,24 @@ def test_every_answer_names_its_service(shop: Shop) -> None:
     for path in ("/product/products", "/product/nothing", "/product/internal/prices"):
         answer = shop.anyone.get(path)
         assert (answer.headers["X-Service"], answer.headers["X-Service-Version"]) == ("product", "v1")
+
+
+def test_an_order_can_be_placed_by_form(shop: Shop) -> None:
+    """The form's hidden key stands for the header; the same form sent twice is one order."""
+    quote = shop.quote(shop.anyone, shop.product(on_hand=1)).body["id"]
+    html = _page(shop, "/order/orders").data.decode()
+    key = re.search(r'name="idempotency_key" value="(\w+)"', html)
+    assert key
+    fields = {"idempotency_key": key[1], "quote": quote, "payment.token": "tok_always_ok"}
+    sent = [
+        urllib3.request(
+            "POST",
+            shop.anyone.base_url + "/order/orders",
+            body=urlencode(fields),
+            headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+            retries=False,
+        )
+        for _ in range(2)
+    ]
+    assert [answer.status for answer in sent] == [201, 201]
+    assert len({answer.json()["number"] for answer in sent}) == 1
