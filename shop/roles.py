@@ -1,7 +1,7 @@
 """The one table of roles: what each calls, whose events it hears.
 
 Credentials, import contracts, event deliveries, and later the mesh's policies, are derived from
-it; ``tests/shop_api/test_pairs.py`` compares it with the pairs seen while the suite runs.
+it; ``tests/shop_api/test_z_whole_run.py`` compares it with the pairs seen while the suite runs.
 """
 
 from collections.abc import Iterator, Mapping

@@ -43,8 +43,7 @@ def refund(*, order_id: UUID, amount: Money) -> Refund:
     Raises RefundExceedsCaptured (pending refunds included), NothingToRefund, WrongCurrency.
     """
     made = open_refund(order_id=order_id, amount=amount, lease_s=2 * env.order_budget_s)
-    with context.deadline(env.order_budget_s):
-        drive(made)
+    drive(made, timeout_s=env.order_budget_s)
     return made
 
 
@@ -103,16 +102,20 @@ def resume_due() -> int:
         if time.monotonic() > half:
             leases.let_go(claimed[index:])
             break
-        drive(each)
+        drive(each, timeout_s=env.peer_timeout_s)
     return len(claimed)
 
 
-def drive(refund: Refund) -> None:
-    """Ask payment for a leased refund, and write what it answers, if the lease is still this holder's."""
+def drive(refund: Refund, *, timeout_s: float) -> None:
+    """Ask payment for a leased refund, and write what it answers, if the lease is still this holder's.
+
+    ``timeout_s`` bounds the question alone: what came of it is written even when no time is left.
+    """
     order = refund.order
     try:
         amount = order.money(refund.amount)
-        made = payment.refund(refund_id=refund.pk, payment_id=order.payment_id, amount=amount)
+        with context.deadline(timeout_s):
+            made = payment.refund(refund_id=refund.pk, payment_id=order.payment_id, amount=amount)
     except NoAnswer as exc:
         logger.info("refund %s waits: %s", refund.pk, exc)
         wait(refund=refund)

@@ -17,6 +17,7 @@ from shop.env import env
 
 _LONGEST_CURSOR = 2000  # characters; the longest name escaped, twice over
 _MAX_ID = 2**63
+_PRICE = Decimal("0.001")  # as the column keeps it; quantizing refuses what has more digits than any column
 _WORDS = 8  # of a search that count; each must occur in the name
 
 # ordering -> the sort key's columns, and whether it descends. The last column is always the product's id.
@@ -93,7 +94,7 @@ def _typed(key: list[Any], columns: tuple[str, ...]) -> tuple[Any, ...]:
         raise ValueError("not a sort key")
     if columns[0] == "v.price":
         values = [Decimal(values[0])]
-        if not values[0].is_finite():
+        if not values[0].is_finite() or values[0] != values[0].quantize(_PRICE):
             raise ValueError("not a price")
     if columns[0] == "p.name" and "\x00" in values[0].encode().decode():
         raise ValueError("not a name")

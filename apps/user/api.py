@@ -47,11 +47,13 @@ class Register(AnonymousView):
 
     @extend_schema(responses={201: serializers.AccountOut})
     def post(self, request: Request) -> Response:
+        asked = self.asked(request)
         return keys.perform(
             request,
-            partial(self._register, self.asked(request)),
+            partial(self._register, asked),
             lambda account: Response(_shown(account), 201),
             find=lambda pk: Account.objects.get(pk=pk),
+            caller=f"guest {asked['email'].lower()}",  # strangers do not share their keys
         )
 
     def _register(self, asked: dict[str, Any]) -> Account:

@@ -7,19 +7,21 @@ from itertools import groupby
 from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 from django.db.utils import InterfaceError, OperationalError
 
-from shop import faults, metrics, transport
+from shop import faults, metrics, transport, wake
 from shop.context import DeadlineExceeded
 from shop.errors import NoAnswer
 from shop.events import registry
-from shop.events.models import Delivery
+from shop.events.models import Delivery, DeliveryState
 from shop.transactions import command
 
 logger = logging.getLogger(__name__)
 
 BATCH = 50  # events in one request: bounded work within the callee's deadline
 ACCEPTED, DUPLICATE, RETRY, REJECTED = "accepted", "duplicate", "retry", "rejected"
+_OUTCOMES = frozenset({ACCEPTED, DUPLICATE, RETRY, REJECTED})
 
 
 def relay_once(*, emitter: str) -> int:
@@ -55,6 +57,8 @@ def _post(subscriber: str, deliveries: list[Delivery]) -> list[tuple[Delivery, s
 def _outcome(delivery: Delivery, answer: Mapping[str, str] | None) -> tuple[Delivery, str, str]:
     if answer is None:
         return delivery, RETRY, "not answered"
+    if answer["outcome"] not in _OUTCOMES:  # a newer subscriber's word: it does not say that the event was handled
+        return delivery, RETRY, f"unknown outcome {answer['outcome']}"
     return delivery, answer["outcome"], answer.get("error", "")
 
 
@@ -66,6 +70,17 @@ def _wire(delivery: Delivery) -> dict[str, Any]:
         "sequence": delivery.sequence,
         "payload": json.loads(delivery.payload),
     }
+
+
+@command
+def retry(*, delivery_id: int) -> bool:
+    """Let a parked delivery be sent again, at once; False when it is not parked."""
+    parked = Delivery.objects.filter(pk=delivery_id, state=DeliveryState.PARKED)
+    emitter = parked.values_list("emitter", flat=True).first()
+    if emitter is None:
+        return False
+    wake.after_commit(emitter, "relay")
+    return bool(parked.update(state=DeliveryState.DUE, due_at=Now(), attempts=0, settled_at=None))
 
 
 def receive(*, subscriber: str, events: Iterable[registry.Received]) -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.utils.crypto import salted_hmac
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -28,7 +29,7 @@ FORM_FIELD = "idempotency_key"  # browsable forms: a hidden field stands for the
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as one caller used it on one route, with the hash of what it asked for."""
+    """A key as one caller used it on one route, with the keyed hash of what it asked for."""
 
     scope: str
     value: str
@@ -142,7 +143,7 @@ def _caller(request: Request) -> str:
 
 
 def _form_value(request: Request) -> str:
-    """Browsable forms carry the key in a hidden field; only a signed-in session may (CSRF is checked there)."""
+    """Browsable forms carry the key in a hidden field. A session's form has passed the CSRF check by now."""
     data = request.data
     return str(data.get(FORM_FIELD, "")) if isinstance(data, Mapping) and _is_form(request) else ""
 
@@ -155,4 +156,5 @@ def _fingerprint(request: Request) -> str:
     body = request.data
     if hasattr(body, "lists"):
         body = {name: values for name, values in body.lists() if not name.startswith("csrf")}
-    return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    # Keyed: a body may hold a password, which a plain hash in the table would let anyone guess at.
+    return salted_hmac("idempotency", json.dumps(body, sort_keys=True, default=str), algorithm="sha256").hexdigest()

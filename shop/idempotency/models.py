@@ -14,7 +14,7 @@ class Record(models.Model):
 
     scope = models.CharField(max_length=200)
     key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)  # SHA-256 of the body, hexadecimal
+    fingerprint = models.CharField(max_length=64)  # HMAC-SHA-256 of the body, hexadecimal
     resource = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
@@ -9,7 +11,7 @@ __all__ = ["auth_admin"]  # its import registers Group: permissions come from co
 admin.site.unregister(Group)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[TokenKey | SignInThrottle]):
+class ReadOnlyAdmin(admin.ModelAdmin[Any]):
     """A window: nothing can be changed here."""
 
     show_full_result_count = False

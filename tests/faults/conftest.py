@@ -67,11 +67,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def keys() -> None:
-    """Nothing: each topology makes its own."""
-
-
-@pytest.fixture(scope="session")
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """The topology under test, started once."""
     with stages.running(request.param) as running:

@@ -72,6 +72,15 @@ def test_only_staff_refund(shop: World) -> None:
     assert shop.staff().post(f"/order/orders/{number}/refunds", body).problem == "idempotency-key-required"
 
 
+def test_a_refund_without_an_answer_in_time_stays_pending(shop: World, tuned: Tuned) -> None:
+    """201 all the same: it is written, and the job asks until payment answers."""
+    number = delivered(shop)
+    tuned(order_budget_s=0.001)
+    asked = refund(shop.staff(), number, "10.00")
+    assert (asked.status, asked.body["status"]) == (201, "pending")
+    shop.work(until=lambda: Refund.objects.get(pk=asked.body["id"]).status == "succeeded")
+
+
 def test_a_refund_whose_holder_died_is_resumed(shop: World) -> None:
     """Written and never asked for: the job asks, once."""
     number = delivered(shop)

@@ -118,6 +118,8 @@ def test_facets_count_what_a_choice_would_leave(lamps: str) -> None:
         "cursor=WyJuYW1lIixmYWxzZSwiXHUwMDAwIiwxXQ&ordering=name",  # NUL as a name
         "cursor=WyJuYW1lIixmYWxzZSwiXHVkODAwIiwxXQ&ordering=name",  # half a character as a name
         "cursor=WyJwcmljZSIsZmFsc2UsIk5hTiIsMV0&ordering=price",  # no number as a price
+        "cursor=WyJwcmljZSIsZmFsc2UsIjFlOTk5OTk5IiwxXQ&ordering=price",  # a price beyond every column
+        "cursor=WyJwcmljZSIsZmFsc2UsIjFlLTk5OTk5OSIsMV0&ordering=price",  # and one with more decimals than any
         "cursor=WyJuZXdlc3QiLGZhbHNlLDk5OTk5OTk5OTk5OTk5OTk5OTk5XQ",  # an id beyond every column
         "limit=0",
         "limit=101",

@@ -39,8 +39,8 @@ def test_a_price_has_the_decimals_of_its_currency() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"country": "AQ"}, {"weight_g": 2_000_000}, {"currency": "NOK"}, {"method": "pigeon"}],
-    ids=["no zone", "too heavy", "no price in this currency", "no such method"],
+    [{"country": "AQ"}, {"weight_g": 2_000_000}, {"weight_g": 10**12}, {"currency": "NOK"}, {"method": "pigeon"}],
+    ids=["no zone", "too heavy", "heavier than a column holds", "no price in this currency", "no such method"],
 )
 def test_what_no_rate_fits_is_unavailable(changes: dict[str, Any]) -> None:
     """A refusal, not a failure: the quote can say so."""

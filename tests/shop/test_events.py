@@ -65,6 +65,18 @@ def test_a_rejected_event_parks_alone(restore_handlers: Callable[..., None]) -> 
     _relay("order")
     assert sorted(_states()) == [DeliveryState.ACCEPTED, DeliveryState.ACCEPTED, DeliveryState.PARKED]
     assert Received.objects.count() == 2
+    parked = Delivery.objects.get(state=DeliveryState.PARKED)
+    assert relay.retry(delivery_id=parked.pk)  # by a person, once the handler can take it
+    assert not relay.retry(delivery_id=parked.pk)
+    _relay("order")
+    assert set(_states()) == {DeliveryState.ACCEPTED}
+
+
+def test_an_unknown_outcome_is_no_acceptance() -> None:
+    """A subscriber of another version may answer what this one does not know: the event stays due."""
+    _written("order.confirmed.v1", emitter="order", subscriber="cart")
+    (claimed,) = Delivery.objects.claim(emitter="order", limit=1)
+    assert relay._outcome(claimed, {"id": str(claimed.event_id), "outcome": "deferred"})[1] == relay.RETRY
 
 
 def test_a_duplicate_has_no_second_effect(restore_handlers: Callable[..., None]) -> None:

@@ -1,0 +1,40 @@
+"""The outbox: a ledger, for looking at. A parked delivery can be sent again."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from shop.events import relay
+from shop.events.models import Delivery, Event
+from shop.identity.admin import ReadOnlyAdmin
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """Facts that this process's roles have told."""
+
+    list_display = ["name", "aggregate", "sequence", "created_at"]
+    search_fields = ["=id", "=aggregate"]
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Events on their way. A parked one was refused by the subscriber's code and waits for a person."""
+
+    actions = ["retry"]
+    list_display = ["id", "event", "subscriber", "state", "attempts", "due_at", "last_error"]
+    list_filter = ["state"]
+    list_select_related = ["event"]
+    ordering = ["-id"]
+    search_fields = ["=event__id", "=event__aggregate"]
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Who may use the action."""
+        return bool(request.user.is_superuser)
+
+    @admin.action(description="Send parked deliveries again", permissions=["operate"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        again = sum(relay.retry(delivery_id=delivery.pk) for delivery in queryset)
+        messages.info(request, f"{again} are sent again")
