@@ -82,8 +82,6 @@ def _problem_of(exc: Exception) -> Problem | None:
         return Problem(403, "permission-denied")
     if isinstance(exc, NoAnswer | DeadlineExceeded | OperationalError | InterfaceError):
         return unavailable()
-    if type(exc) is LookupError:  # codecs raise it bare: a header's parameter names a charset that there is not
-        return Problem(400, "bad-request", "There is no such charset.")
     return None
 
 

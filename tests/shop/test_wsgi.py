@@ -8,7 +8,7 @@ import pytest
 from shop.wsgi import application
 
 
-@pytest.mark.parametrize("charset", ["rot13", "zlib", "undefined", "nonsense", "utf-8"])
+@pytest.mark.parametrize("charset", ["rot13", "zlib", "undefined", "nonsense", "utf-8; c*=nonsense''%41"])
 def test_a_charset_nobody_can_decode_by_is_no_failure(charset: str) -> None:
     """Requests are UTF-8, whatever they say: none ends as a 500 before any view."""
     environ: dict[str, Any] = {"PATH_INFO": "/health", "QUERY_STRING": "a=1", "HTTP_HOST": "testserver"}
@@ -17,12 +17,3 @@ def test_a_charset_nobody_can_decode_by_is_no_failure(charset: str) -> None:
     answered: list[str] = []
     list(application(environ, lambda status, headers: answered.append(status)))
     assert answered == ["200 OK"]
-
-
-def test_an_unknown_charset_in_accept_is_a_problem() -> None:
-    """400, not a failure."""
-    environ: dict[str, Any] = {"PATH_INFO": "/user/openapi.json", "HTTP_ACCEPT": "a/b; c*=nonsense''%41"}
-    setup_testing_defaults(environ)
-    answered: list[str] = []
-    list(application(environ, lambda status, headers: answered.append(status)))
-    assert answered == ["400 Bad Request"]
