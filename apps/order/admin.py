@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from apps.order import refunds, services
 from apps.order.models import (
@@ -84,7 +84,7 @@ class OrderActions(ActionForm):
 
 @admin.register(Order)
 class OrderAdmin(ReadOnly):
-    """Orders with all that happened to them. Actions are in the list: search for the number first."""
+    """Orders with all that happened to them; the actions are in the list and on the order's own page."""
 
     action_form = OrderActions
     actions = ["cancel", "refund", "retry", "close"]
@@ -96,6 +96,14 @@ class OrderAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("quote")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The page, with what its reader may do: a button each."""
+        allowed = {action[1]: action[2] for action in self.get_actions(request).values() if action}
+        context = {"order_actions": allowed, "order_id": object_id, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
 
     @admin.action(description="Cancel", permissions=["operate"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
@@ -132,6 +140,7 @@ REFUSALS = (
     services.TooLateToCancel,
     services.NotParked,
     services.MoneyTaken,
+    services.MoneyInDoubt,
     refunds.RefundExceedsCaptured,
     refunds.NothingToRefund,
     ValueError,  # an amount that is none of the order's currency

@@ -41,6 +41,10 @@ class MoneyTaken(Exception):
     """The order is paid: it can be retried, and refunded once it is shipped, but not given up."""
 
 
+class MoneyInDoubt(Exception):
+    """The capture was asked for and never answered: it may have happened. Retry it first."""
+
+
 def place(*, quote: Quote, token: str, reference: str) -> Order:
     """Take up ``quote`` and bring the order as far as the time for it allows.
 
@@ -158,7 +162,7 @@ def close(*, order_id: UUID) -> None:
     """Give up a parked order: it ends, and whatever it may hold is let go.
 
     Of an order that has ended already, what is left to undo counts as settled by hand. Raises
-    NotParked; MoneyTaken once it is captured.
+    NotParked; MoneyTaken once it is captured; MoneyInDoubt while nobody knows whether it is.
     """
     order = _parked(order_id)
     if order.state in ENDED:
@@ -167,6 +171,8 @@ def close(*, order_id: UUID) -> None:
         return
     if saga.STEPS[order.step].undo is None:
         raise MoneyTaken
+    if order.step == Position.CAPTURE and order.first_unanswered_at:
+        raise MoneyInDoubt
     _unpark(order, due_at=Now())
     saga.record(order, saga.ending(order, Reason.CLOSED), lease_s=0, deferred=True)
     wake.after_commit("order", "advance")

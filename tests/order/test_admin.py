@@ -24,6 +24,7 @@ def test_every_model_is_there(shop: World) -> None:
     page = client.get(f"/admin/order/order/{order(number).pk}/change/").content.decode()
     assert all(text in page for text in (number, "delivered", "Timeline"))
     assert "payment_token" not in page
+    assert all(f'name="action" value="{action}"' in page for action in ("cancel", "refund", "retry", "close"))
 
 
 def test_cancel(shop: World, tuned: Tuned) -> None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,6 +174,20 @@ def test_a_refused_capture_cancels(shop: World, as_order: None, gateway: Gateway
     assert (done.state, done.reason) == ("cancelled", "capture-failed"), done.parked_reason
     assert available(sku) == 1
     shop.work(until=lambda: Fulfilment.objects.get(order=placed).status == "cancelled")
+
+
+def test_an_order_whose_capture_is_in_doubt_cannot_be_given_up(shop: World, as_order: None) -> None:
+    """The money may have been taken: it is asked for again first, and only then decided."""
+    placed = opened(shop, shop.sku(1))
+    for _ in range(5):
+        one_step(placed)
+    Order.objects.filter(pk=placed.pk).update(first_unanswered_at=Now(), parked=True)
+    with pytest.raises(services.MoneyInDoubt):
+        services.close(order_id=placed.pk)
+    services.retry(order_id=placed.pk)
+    Order.objects.filter(pk=placed.pk).update(parked=True)
+    services.close(order_id=placed.pk)
+    assert order(placed.number).state == State.CANCELLED
 
 
 def test_a_superseded_capture_parks(shop: World, as_order: None) -> None:

@@ -1,7 +1,9 @@
 """``manage.py load_demo``: a first catalogue, its stock and three orders, through the shop's own API."""
 
 import json
+import time
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import uuid5
@@ -20,6 +22,7 @@ _GUEST = {
     "country": "DE",
 }
 _ORDERS = 3
+_PATIENCE_S = 60  # twice what the carrier takes with the default settings
 
 
 class Command(BaseCommand):
@@ -40,8 +43,9 @@ class Command(BaseCommand):
             _add(shop, product)
             if number % 10 == 0:
                 self.stdout.write(f"{number} of {len(PRODUCTS)} products")
-        for number in range(_ORDERS):
-            _order(shop, number)
+        placed = [_order(shop, number) for number in range(_ORDERS)]
+        self.stdout.write(f"{_ORDERS} orders are on their way")
+        _wait_until_delivered(shop, [number for number in placed if number])
         options["file"].write_text(json.dumps(demo | {"loaded": True}, indent=2))
 
 
@@ -53,6 +57,13 @@ class _Client:
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         token = self.post("/user/token", dict(admin))["access"]
         self._headers["Authorization"] = f"Bearer {token}"
+
+    def get(self, path: str) -> Any:
+        """What is at ``path``. Raises CommandError."""
+        answer = self._pool.urlopen("GET", path, headers=self._headers)
+        if answer.status != HTTPStatus.OK:
+            raise CommandError(f"GET {path}: {answer.status}")
+        return answer.json()
 
     def post(self, path: str, body: Mapping[str, object], *, known: int = 0, guest: bool = False) -> Any:
         """Send ``body``; the status ``known`` means that it is there already. Raises CommandError."""
@@ -85,9 +96,19 @@ def _add(shop: _Client, product: DemoProduct) -> None:
         shop.post("/inventory/receipts", receipt)
 
 
-def _order(shop: _Client, number: int) -> None:
+def _order(shop: _Client, number: int) -> str:
+    """The number of the order placed, "" where there is none."""
     sku = PRODUCTS[number].variants[0].sku
     asked = {"shipping_address": _GUEST, "shipping_method": "standard", "email": f"guest{number}@example.com"}
     quote = shop.post("/order/quotes", asked | {"lines": [{"sku": sku, "quantity": 1}]}, guest=True)
     paid = {"quote": quote["id"], "payment": {"token": "tok_always_ok"}}
-    shop.post("/order/orders", paid, known=409, guest=True)  # or its quote expired, where a first start was broken off
+    made = shop.post("/order/orders", paid, known=409, guest=True)  # its quote expired: a first start was broken off
+    return str(made.get("number", ""))
+
+
+def _wait_until_delivered(shop: _Client, numbers: list[str]) -> None:
+    """Until they are, or for as long as a first start may take; they go on without anyone waiting."""
+    end = time.monotonic() + _PATIENCE_S
+    while numbers and time.monotonic() < end:
+        time.sleep(0.5)
+        numbers = [number for number in numbers if shop.get(f"/order/orders/{number}")["status"] != "delivered"]
