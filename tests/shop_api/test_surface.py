@@ -67,7 +67,7 @@ def test_a_form_works_with_csrf_and_not_without(shop: Shop) -> None:
 
 def test_every_answer_names_its_service(shop: Shop) -> None:
     """Refusals too."""
-    for path in ("/product/products", "/product/nothing", "/product/internal/prices"):
+    for path in ("/product/products", "/product/products/NOTHING", "/product/nothing"):
         answer = shop.anyone.get(path)
         assert (answer.headers["X-Service"], answer.headers["X-Service-Version"]) == ("product", "v1")
 
