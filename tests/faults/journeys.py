@@ -38,7 +38,7 @@ class Placed:
 
 def buy(stage: Stage, arm: Arm) -> None:
     """A guest fills a cart, pays, and the parcel arrives: one charge, one parcel, three mails, an empty cart."""
-    cart, placed = _placed_from_cart(stage, arm)
+    cart, placed = place_from_cart(stage, _product(stage), arm)
     order = stage.shop.wait_for_state(placed.number, "delivered", AT_REST_S)
     _expect_bought(stage, placed, order)
     wait_for(lambda: cart.get("/cart").body["items"], lambda items: items == [], within_s=AT_REST_S)
@@ -159,8 +159,9 @@ def _product(stage: Stage) -> str:
     return stage.shop.product(on_hand=ON_HAND)
 
 
-def _placed_from_cart(stage: Stage, arm: Arm) -> tuple[Api, Placed]:
-    sku, email = _product(stage), _address()
+def place_from_cart(stage: Stage, sku: str, arm: Arm = lambda: None) -> tuple[Api, Placed]:
+    """A guest with a cart, and the order of what was in it."""
+    email = _address()
     added = stage.shop.anyone.post("/cart/items", {"sku": sku, "quantity": TAKEN})
     cart = stage.shop.anyone.and_headers(**{"X-Cart-Token": added.headers["X-Cart-Token"]})
     quote = cart.post("/order/quotes", {"shipping_address": ADDRESS, "shipping_method": "standard", "email": email})
@@ -173,6 +174,7 @@ def _placed_from_cart(stage: Stage, arm: Arm) -> tuple[Api, Placed]:
 
 
 def place(stage: Stage, sku: str, *, token: str = "tok_always_ok", quantity: int = TAKEN) -> Placed:
+    """An order of a guest, whatever the answer."""
     email, key = _address(), uuid4().hex
     quote = stage.shop.quote(stage.shop.anyone, sku, quantity, email=email)
     assert quote.status == 201, quote

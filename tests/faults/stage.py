@@ -13,7 +13,9 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 import jwt
+import psycopg
 import urllib3
+from psycopg.rows import dict_row
 
 from shop import faults
 from shop.control import Control
@@ -159,6 +161,16 @@ class Stage:
                     return str(fact["id"])
             after = page[-1]["id"]
         raise LookupError(number)
+
+    def told(self, emitter: str, name: str, number: str) -> dict[str, Any]:
+        """An event about an order as its emitter keeps it: what a relay would send, and may send again."""
+        query = "SELECT * FROM events_event WHERE emitter = %s AND name = %s AND payload->>'order_number' = %s"
+        with (
+            psycopg.connect(self.description["roles"][emitter]["database_url"], row_factory=dict_row) as connection,
+            connection.execute(query, [emitter, name, number]) as found,
+        ):
+            (event,) = found.fetchall()
+        return {key: event[key] for key in ("name", "aggregate", "sequence", "payload")} | {"id": str(event["id"])}
 
     @contextmanager
     def lost(self, point: str) -> Iterator[None]:

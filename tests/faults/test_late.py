@@ -29,16 +29,27 @@ def test_what_was_never_seen_is_refused_after_its_compensation(stage: Stage, ste
     assert stage.gateway_lines(placed.key) == []
 
 
-@pytest.mark.parametrize(("step", "reason"), [("reserve", "stock-unavailable"), ("authorise", "payment-unavailable")])
-def test_a_holder_that_wakes_up_after_the_end_changes_nothing(stage: Stage, step: str, reason: str) -> None:
-    """The request's own call is held up until the worker has given the order up; then it goes out after all."""
-    sku, point = stage.shop.product(on_hand=1), f"{STEPS[step][0]}:before"
+@pytest.mark.parametrize(
+    ("stalled", "lost", "reason"),
+    [
+        (f"{STEPS['reserve'][0]}:before", "reserve", "stock-unavailable"),
+        (f"{STEPS['authorise'][0]}:before", "authorise", "payment-unavailable"),
+        # With the answer in hand, about to write where it leads: kept out by the lease's epoch and the state.
+        ("command:order.saga.advance:before", "reserve", "stock-unavailable"),
+    ],
+    ids=["reserve", "authorise", "write"],
+)
+def test_a_holder_that_wakes_up_after_the_end_changes_nothing(
+    stage: Stage, stalled: str, lost: str, reason: str
+) -> None:
+    """The request is held up until the worker has given the order up; then it goes on after all."""
+    sku = stage.shop.product(on_hand=1)
     with ThreadPoolExecutor(1) as pool:
-        stage.arm(point, f"delay {_LATE_S}")
+        stage.arm(stalled, f"delay {_LATE_S}")
         began = time.monotonic()
         placing = pool.submit(journeys.place, stage, sku, quantity=1)
-        wait_for(lambda: stage.has_fired(point), bool)
-        with stage.lost(point):
+        wait_for(lambda: stage.has_fired(stalled), bool)
+        with stage.lost(f"{STEPS[lost][0]}:before"):
             wait_for(lambda: _decided(stage, sku), lambda orders: orders == ["rejected"], within_s=_DECIDED_S)
         wait_for(lambda: time.monotonic() - began > _LATE_S, bool, within_s=_LATE_S)
         placed = placing.result()
@@ -46,6 +57,18 @@ def test_a_holder_that_wakes_up_after_the_end_changes_nothing(stage: Stage, step
     assert (order["status"], order["reason"], order["parked"]) == ("rejected", reason, False)
     _expect_all_superseded(stage, placed, sku)
     assert stage.gateway_lines(placed.key) == []
+
+
+def test_an_event_that_comes_again_has_no_second_effect(stage: Stage) -> None:
+    """The order emptied the cart, the guest filled it again: the same event once more leaves that alone."""
+    sku = stage.shop.product(on_hand=9)
+    cart, placed = journeys.place_from_cart(stage, sku)
+    wait_for(lambda: cart.get("/cart").body["items"], lambda items: items == [])
+    assert cart.post("/cart/items", {"sku": sku, "quantity": 2}).status == 201
+    body = {"events": [stage.told("order", "order.confirmed.v1", placed.number)]}
+    answer = stage.internal("order", "cart", "/cart/internal/events", body)
+    assert [each["outcome"] for each in answer.body["answers"]] == ["duplicate"]
+    assert [item["quantity"] for item in cart.get("/cart").body["items"]] == [2]
 
 
 def test_after_a_cancellation_every_late_command_is_refused(stage: Stage) -> None:
