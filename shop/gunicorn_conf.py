@@ -1,6 +1,5 @@
 """gunicorn's settings for the web process, of one role or of all: ``gunicorn -c shop/gunicorn_conf.py``."""
 
-import gc
 import os
 import signal
 from pathlib import Path
@@ -39,9 +38,6 @@ def post_worker_init(worker: Any) -> None:
     from shop import health  # needs Django to be set up, which the worker has just done
 
     signal.signal(signal.SIGTERM, drain)
-    gc.collect()
-    gc.freeze()  # what start-up made stays: looking through it again is a tenth of a request's CPU
-    gc.set_threshold(10_000, 20, 20)
 
 
 def child_exit(server: Any, worker: Any) -> None:
