@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from uuid import uuid4
 
 import jwt
@@ -161,6 +163,22 @@ class TestOtherRoles:
         ring = keyring.Keyring(_away, fresh_s=1)
         with pytest.raises(NoAnswer):
             ring.find("0" * 16)
+
+    def test_who_asks_during_the_first_load_waits_for_it(self) -> None:
+        """A valid token is not refused because its key is just being fetched by another request."""
+        begun, key = Event(), Ed25519PrivateKey.generate().public_key()
+
+        def load() -> keyring.Keys:
+            begun.set()
+            Event().wait(0.2)  # as long as an answer over the network may take
+            return {"a": key}
+
+        ring = keyring.Keyring(load, fresh_s=300)
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(ring.find, "a")
+            begun.wait(5)
+            assert ring.find("a") is key
+            assert first.result() is key
 
     def test_a_rotation_without_downtime(self, folder: Path) -> None:
         """Old and new tokens are accepted, until the old key is withdrawn."""
