@@ -42,7 +42,7 @@ class Env:
     staff_email: str = "warehouse@example.com"  # hears of low stock
     currency: str = "EUR"
 
-    worker_threads: int = 4
+    worker_threads: int = 8  # a job waits most of the time: for a peer, the database, or more to do
     db_pool: int = 12  # connections of one process at most
     peer_timeout_s: float = 2.0  # longest wait for one call to another role
     gateway_timeout_s: float = 1.2  # below the budget of an order's synchronous part

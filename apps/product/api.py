@@ -1,6 +1,7 @@
 """The catalogue over HTTP. Answers are plain dictionaries: serializers check what comes in."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.utils.http import parse_etags
@@ -252,10 +253,12 @@ class Products(CatalogueView):
 
 def _asked(request: Request) -> tuple[listing.Query, listing.Cursor | None]:
     """The query's parameters. Raises ValidationError, Problem."""
-    given = {name: value for name, value in request.query_params.items() if value}
-    if not given:
-        return listing.Query(), None
-    read = ProductsQuery(data=given)
+    return _read(tuple((name, value) for name, value in request.query_params.items() if value))
+
+
+@lru_cache(maxsize=512)  # a serializer copies its fields for each use, and shoppers ask the same few things
+def _read(given: tuple[tuple[str, str], ...]) -> tuple[listing.Query, listing.Cursor | None]:
+    read = ProductsQuery(data=dict(given))
     read.is_valid(raise_exception=True)
     asked: dict[str, Any] = dict(read.validated_data)
     cursor = asked.pop("cursor", None)
