@@ -15,7 +15,6 @@ from shop.env import env
 
 logger = logging.getLogger(__name__)
 
-_GATHER_S = 0.1  # what a burst commits meanwhile is done in one batch, woken by one message
 _TURN_S = 5.0  # then the queue's other jobs get theirs
 
 
@@ -62,7 +61,6 @@ def add(new: Job) -> None:
 
 def _turn(job: Job) -> None:
     """Work until nothing is due, or for one turn; then wake the next."""
-    time.sleep(_GATHER_S)
     wake.woken(job.role, job.name)
     end = time.monotonic() + _TURN_S
     with context.working_as(job.role):

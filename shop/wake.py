@@ -5,6 +5,7 @@ is due, so a burst of a hundred orders wakes the worker a few times, not a thous
 """
 
 import logging
+import time
 from functools import lru_cache, partial
 
 import redis
@@ -19,7 +20,10 @@ from shop.env import env
 logger = logging.getLogger(__name__)
 
 _LIMIT_S = 0.1  # a request never waits longer for the broker
+GATHER_S = 0.1  # what a burst commits meanwhile is done in one batch, woken by one message
 _FORGET_MS = 1000  # a wake-up that got lost blocks the next one for no longer than this
+
+_sent: dict[tuple[str, str], float] = {}  # when this process last sent a wake-up (time.monotonic)
 
 
 def after_commit(role: str, task: str) -> None:
@@ -29,17 +33,22 @@ def after_commit(role: str, task: str) -> None:
 
 def send(role: str, task: str) -> None:
     """Send it now. Never raises: the sweep finds what a lost wake-up would have."""
+    now = time.monotonic()
+    if now - _sent.get((role, task), -GATHER_S) < GATHER_S:
+        return  # the task woken then has yet to look: it gathers for as long
     try:
         if not _client().set(_flag(role, task), 1, nx=True, px=_FORGET_MS):
             return
         _publish(role, task)
+        _sent[role, task] = now
     except (redis.RedisError, OperationalError, OSError) as exc:
         metrics.WAKE_UPS_LOST.labels(role).inc()
         logger.debug("wake-up of %s lost: %s", role, exc.__class__.__name__)
 
 
 def woken(role: str, task: str) -> None:
-    """The task has begun: a wake-up from now on is news. Never raises."""
+    """The task has begun: it gathers what a burst commits, then a wake-up is news again. Never raises."""
+    time.sleep(GATHER_S)
     try:
         _client().delete(_flag(role, task))
     except redis.RedisError as exc:

@@ -37,7 +37,7 @@ class Rate(InternalView):
             raise Problem(409, "method-unavailable") from exc
         price = Money(rate.price, rate.currency).json()
         return Response(
-            {"method": rate.method_id, "name": rate.method.name, "price": price, "tax_class": rate.tax_class}
+            {"method": rate.method_id, "name": rate.method_name, "price": price, "tax_class": rate.tax_class}
         )
 
 

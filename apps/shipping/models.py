@@ -42,11 +42,16 @@ class Zone(models.Model):
         return self.name
 
 
+def normal_postal_code(postal_code: str) -> str:
+    """Upper case without spaces: the form in which prefixes are compared."""
+    return "".join(postal_code.upper().split())
+
+
 class ZoneAreaQuerySet(models.QuerySet["ZoneArea"]):
     def zone_of(self, country: str, postal_code: str) -> "models.QuerySet[ZoneArea, int]":
         """The zone of an address, as a subquery: the area with the longest matching prefix decides."""
-        postal = "".join(postal_code.upper().split())
-        fitting = self.filter(country=country).alias(postal=Value(postal)).filter(postal__startswith=F("postal_prefix"))
+        postal = Value(normal_postal_code(postal_code))
+        fitting = self.filter(country=country).alias(postal=postal).filter(postal__startswith=F("postal_prefix"))
         return fitting.order_by(Length("postal_prefix").desc()).values_list("zone", flat=True)[:1]
 
 
@@ -98,6 +103,8 @@ class Rate(models.Model):
     up_to_g = models.PositiveIntegerField()
     price = AmountField()
     tax_class = models.CharField(max_length=20, default="standard")
+
+    method_name: str  # of the method, by the statement of services.rate alone
 
     objects: ClassVar = RateQuerySet.as_manager()
 
