@@ -176,6 +176,19 @@ def test_a_refused_capture_cancels(shop: World, as_order: None, gateway: Gateway
     shop.work(until=lambda: Fulfilment.objects.get(order=placed).status == "cancelled")
 
 
+def test_a_holder_that_lost_its_lease_writes_nothing(shop: World, as_order: None) -> None:
+    """What it learned comes too late, even where the order is still where it left it: another holder has it now."""
+    placed = opened(shop, shop.sku(1))
+    move = saga._asked(placed, turn())
+    assert move
+    Order.objects.filter(pk=placed.pk).update(lease_epoch=placed.lease_epoch + 1)
+    assert not saga.advance(order=placed, move=move, turn=turn())
+    saga.park(order=placed, reason="too late")
+    saga.postpone(order=placed)
+    found = order(placed.number)
+    assert (found.step, found.parked, found.attempts) == (Position.RESERVE, False, 0)
+
+
 def test_an_order_whose_capture_is_in_doubt_cannot_be_given_up(shop: World, as_order: None) -> None:
     """The money may have been taken: it is asked for again first, and only then decided."""
     placed = opened(shop, shop.sku(1))

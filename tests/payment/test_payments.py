@@ -342,6 +342,18 @@ def test_a_holder_still_at_work_is_no_answer(bank: GatewayClient, tuned: Tuned) 
         authorise(payment_id)
 
 
+def test_a_holder_that_lost_its_lease_writes_nothing(bank: GatewayClient) -> None:
+    """The gateway's answer reaches a holder too late: another one has the step now, and writes it."""
+    payment_id = authorise()
+    claim = services._intend_capture(payment_id=payment_id)
+    assert claim
+    Payment.objects.filter(pk=payment_id).update(lease_epoch=claim.payment.lease_epoch + 1)
+    assert steps.take(claim) is None
+    found = row(payment_id)
+    assert (found.status, found.captured) == (Status.CAPTURING, 0)
+    assert Attempt.objects.get(pk=claim.attempt.pk).settled_at is None
+
+
 @pytest.mark.parametrize(
     "statement",
     [

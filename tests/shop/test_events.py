@@ -9,7 +9,7 @@ from django.db import connection
 from shop import context, transport
 from shop.events import registry, relay
 from shop.events.models import Delivery, DeliveryState, Event, Received
-from shop.roles import ROLES
+from shop.roles import OPERATOR, ROLES
 from shop.transactions import command
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -108,6 +108,19 @@ def test_what_is_claimed_is_not_claimed_again_before_its_lease_ends() -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE events_delivery SET due_at = now() - interval '1 second'")
     assert len(Delivery.objects.claim(emitter="order", limit=9)) == 1
+
+
+def test_the_audit_names_a_parked_delivery_and_a_missing_one() -> None:
+    """The two shared rules: what a person must look at, and what would never arrive."""
+    parked = _written("order.confirmed.v1", emitter="order", subscriber="cart")
+    Delivery.objects.filter(event=parked).update(state=DeliveryState.PARKED)
+    with context.working_as(OPERATOR):
+        reply = transport.get("order", "/order/internal/audit/rules", purpose=OPERATOR)
+    named = {(row["rule"], row["id"]) for row in reply.body["broken"]}
+    assert named == {
+        ("event-parked", str(parked.id)),
+        ("event-undelivered", str(parked.id)),
+    }  # no delivery to notification
 
 
 def test_an_event_and_its_effect_commit_together(restore_handlers: Callable[..., None]) -> None:
