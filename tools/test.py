@@ -9,13 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ["-c", "tests/blackbox.ini", "tests/shop_api"]
 UNIT = ["--ignore=tests/shop_api", "--ignore=tests/faults", "--cov", "--cov-report="]
+WORKERS = ["-n", "auto", "--maxprocesses", "4"]  # a database for each: more take longer to make than they save
 _COUNT = re.compile(r"(\d+) passed")
 
 
 def main() -> int:
     """Exit status 0 when all three pass, and the suite has the same count in both topologies."""
     counts = {
-        "unit": _run("unit", [sys.executable, "-m", "pytest", "-q", "tests", *UNIT, *sys.argv[1:]]),
+        "unit": _run("unit", [sys.executable, "-m", "pytest", "-q", "tests", *UNIT, *WORKERS, *sys.argv[1:]]),
         "one process": _suite("one"),
         "eight processes": _suite("split"),
     }

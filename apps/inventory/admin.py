@@ -16,21 +16,7 @@ from apps.inventory import services
 from apps.inventory.api import MAX_UNITS
 from apps.inventory.models import Item, Movement, MovementKind, Reservation, ReservationLine, Stock, Warehouse
 from shop.fields import SKU_PATTERN
-
-
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Rows only services write."""
-
-    show_full_result_count = False  # the tables are large; COUNT(*) is not worth the page
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 
 @admin.register(Warehouse)
@@ -46,15 +32,9 @@ class WarehouseAdmin(admin.ModelAdmin[Warehouse]):
         return False
 
 
-class ShelfInline(admin.TabularInline[Stock, Item]):
+class ShelfInline(ReadOnlyInline):
     model = Stock
     fields = ["warehouse", "on_hand", "reserved"]
-    readonly_fields = ["warehouse", "on_hand", "reserved"]
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
-        return False
 
 
 @admin.register(Item)
@@ -171,18 +151,12 @@ class MovementAdmin(ReadOnlyAdmin):
         return False
 
 
-class LineInline(admin.TabularInline[ReservationLine, Reservation]):
+class LineInline(ReadOnlyInline):
     model = ReservationLine
     fields = ["stock", "units"]
-    readonly_fields = ["stock", "units"]
-    extra = 0
-    can_delete = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReservationLine]:
         return super().get_queryset(request).select_related("stock")
-
-    def has_add_permission(self, request: HttpRequest, obj: Reservation | None = None) -> bool:
-        return False
 
 
 @admin.register(Reservation)
@@ -195,10 +169,7 @@ class ReservationAdmin(ReadOnlyAdmin):
     inlines = [LineInline]
     actions = ["release_units"]
 
-    def has_release_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inventory.change_reservation")
-
-    @admin.action(description="Release the units", permissions=["release"])
+    @admin.action(description="Release the units", permissions=["operate"])
     def release_units(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         for reservation_id in queryset.values_list("pk", flat=True):
             try:

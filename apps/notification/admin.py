@@ -1,7 +1,5 @@
 """A window on notification: templates are editable, messages are not; a parked one can be retried."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -9,6 +7,7 @@ from django.http import HttpRequest
 
 from apps.notification import services, wording
 from apps.notification.models import Message, Template
+from shop.read_only import ReadOnlyAdmin
 
 
 class TemplateForm(forms.ModelForm[Template]):
@@ -31,28 +30,15 @@ class TemplateAdmin(admin.ModelAdmin[Template]):
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin[Message]):
+class MessageAdmin(ReadOnlyAdmin):
     """Messages as they were queued, and what became of them."""
 
     list_display = ["id", "kind", "subject", "state", "attempts", "last_error", "created_at", "sent_at"]
     list_filter = ["state", "kind"]
     search_fields = ["=event_id", "=account_id", "=email"]
-    show_full_result_count = False
     actions = ["retry_parked"]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    @admin.action(description="Send parked messages again", permissions=["retry"])
+    @admin.action(description="Send parked messages again", permissions=["operate"])
     def retry_parked(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         retried = sum(services.retry(message_id=message.pk) for message in queryset)
         self.message_user(request, f"{retried} queued again.")

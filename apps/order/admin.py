@@ -21,39 +21,7 @@ from apps.order.models import (
     TimelineEntry,
 )
 from shop.money import Money
-
-
-class ReadOnly(admin.ModelAdmin[Any]):
-    """Rows that only the services write."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Who may use the actions."""
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
-
-
-class ReadOnlyInline(admin.TabularInline[Any, Any]):
-    """Rows of an order, shown below it."""
-
-    can_delete = False
-    extra = 0
-    max_num = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 
 class LineInline(ReadOnlyInline):
@@ -83,7 +51,7 @@ class OrderActions(ActionForm):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly):
+class OrderAdmin(ReadOnlyAdmin):
     """Orders with all that happened to them; the actions are in the list and on the order's own page."""
 
     action_form = OrderActions
@@ -148,7 +116,7 @@ REFUSALS = (
 
 
 @admin.register(Quote)
-class QuoteAdmin(ReadOnly):
+class QuoteAdmin(ReadOnlyAdmin):
     """What was offered."""
 
     list_display = ["id", "customer_id", "email", "total", "currency", "created_at", "expires_at"]
@@ -157,7 +125,7 @@ class QuoteAdmin(ReadOnly):
 
 
 @admin.register(Refund)
-class RefundAdmin(ReadOnly):
+class RefundAdmin(ReadOnlyAdmin):
     """Money given back; a parked refund waits for a person."""
 
     actions = ["retry"]
@@ -173,7 +141,7 @@ class RefundAdmin(ReadOnly):
 
 
 @admin.register(OrderLine, Fulfilment, Payment)
-class OrderPartAdmin(ReadOnly):
+class OrderPartAdmin(ReadOnlyAdmin):
     """Parts of orders, for searching across them."""
 
     list_display = ["__str__", "order"]
@@ -182,7 +150,7 @@ class OrderPartAdmin(ReadOnly):
 
 
 @admin.register(TimelineEntry)
-class TimelineAdmin(ReadOnly):
+class TimelineAdmin(ReadOnlyAdmin):
     """The append-only history of all orders."""
 
     list_display = ["at", "order", "to", "note", "detail"]

@@ -3,40 +3,25 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.payment import services
 from apps.payment.models import Attempt, Entry, Payment, Refund
+from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 
-class ReadOnly:
-    """No row is added, changed or deleted by hand."""
-
-    def has_add_permission(self, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, *args: Any) -> bool:
-        return False
-
-    def has_delete_permission(self, *args: Any) -> bool:
-        return False
-
-
-class RefundInline(ReadOnly, admin.TabularInline[Refund, Payment]):
+class RefundInline(ReadOnlyInline):
     model = Refund
-    extra = 0
 
 
-class AttemptInline(ReadOnly, admin.TabularInline[Attempt, Payment]):
+class AttemptInline(ReadOnlyInline):
     model = Attempt
-    extra = 0
     fields = ["key", "kind", "amount", "outcome", "code", "gateway_id", "started_at", "settled_at"]
 
 
-class EntryInline(ReadOnly, admin.TabularInline[Entry, Payment]):
+class EntryInline(ReadOnlyInline):
     model = Entry
-    extra = 0
     fields = ["kind", "amount", "currency", "created_at"]
 
 
@@ -54,7 +39,7 @@ class Parked(admin.SimpleListFilter):
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnly, admin.ModelAdmin[Payment]):
+class PaymentAdmin(ReadOnlyAdmin):
     list_display = ["id", "order_number", "status", "amount", "currency", "refunded", "parked_reason", "created_at"]
     list_filter = [Parked, "status"]
     search_fields = ["=id", "=order_number"]
@@ -62,22 +47,17 @@ class PaymentAdmin(ReadOnly, admin.ModelAdmin[Payment]):
     ordering = ["-created_at", "-id"]
     exclude = ["token"]
     inlines = [AttemptInline, EntryInline, RefundInline]
-    show_full_result_count = False  # the table is large; COUNT(*) is not worth the page
     actions = ["take_up_again"]
 
-    @admin.action(description="Take up again what is parked", permissions=["retry"])
+    @admin.action(description="Take up again what is parked", permissions=["operate"])
     def take_up_again(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
         taken_up = sum(services.retry(payment_id=payment_id) for payment_id in queryset.values_list("pk", flat=True))
         self.message_user(request, f"{taken_up} taken up again.")
 
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("payment.change_payment")
 
-
-class LedgerAdmin(ReadOnly, admin.ModelAdmin[Model]):
+class LedgerAdmin(ReadOnlyAdmin):
     """Rows of one payment, found by its page or by id."""
 
-    show_full_result_count = False
     list_select_related = ["payment"]
 
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from apps.product import services
 from apps.product.models import Category, Level, Product, Revision, Variant
+from shop.read_only import ReadOnlyAdmin
 
 
 class CatalogueAdmin(admin.ModelAdmin[Any]):
@@ -107,23 +108,8 @@ class VariantAdmin(CatalogueAdmin):
         return False
 
 
-class Window(admin.ModelAdmin[Any]):
-    """Rows that only the program writes."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Level)
-class LevelAdmin(Window):
+class LevelAdmin(ReadOnlyAdmin):
     """What inventory last said of each SKU."""
 
     list_display = ["sku", "available", "sequence"]
@@ -132,7 +118,7 @@ class LevelAdmin(Window):
 
 
 @admin.register(Revision)
-class RevisionAdmin(Window):
+class RevisionAdmin(ReadOnlyAdmin):
     """The number behind the catalogue's ETags."""
 
     list_display = ["epoch", "number"]

@@ -6,21 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from apps.shipping.models import Rate, Shipment, ShippingMethod, TrackingEntry, Zone, ZoneArea
-
-
-class ReadOnly(admin.ModelAdmin[Any]):
-    """Rows that only the services write."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from shop.read_only import ReadOnlyAdmin
 
 
 @admin.register(ShippingMethod)
@@ -89,7 +75,7 @@ class TrackingInline(admin.TabularInline[TrackingEntry, Shipment]):
 
 
 @admin.register(Shipment)
-class ShipmentAdmin(ReadOnly):
+class ShipmentAdmin(ReadOnlyAdmin):
     """Shipments change by the order that owns them, or by the carrier."""
 
     list_display = ["id", "order_number", "tracking_number", "method_id", "state", "changed_at"]
@@ -99,7 +85,7 @@ class ShipmentAdmin(ReadOnly):
 
 
 @admin.register(TrackingEntry)
-class TrackingEntryAdmin(ReadOnly):
+class TrackingEntryAdmin(ReadOnlyAdmin):
     """The append-only history of all shipments."""
 
     list_display = ["shipment_id", "sequence", "state", "at"]

@@ -1,4 +1,4 @@
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from apps.user import services, sessions
 from apps.user.models import Address, RefreshToken, RevocationReason, TokenFamily
 from shop.identity.models import Account
+from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 
 class AccountForm(UserChangeForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -85,21 +86,16 @@ class AddressAdmin(admin.ModelAdmin[Address]):
     show_full_result_count = False
 
 
-class RefreshTokens(admin.TabularInline[RefreshToken, TokenFamily]):
+class RefreshTokens(ReadOnlyInline):
     """The tokens of a family, oldest first; what they are is not kept."""
 
     model = RefreshToken
-    fields = readonly_fields = ("issued_at", "expires_at", "ended_at")
+    fields = ("issued_at", "expires_at", "ended_at")
     ordering = ("id",)
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(TokenFamily)
-class TokenFamilyAdmin(admin.ModelAdmin[TokenFamily]):
+class TokenFamilyAdmin(ReadOnlyAdmin):
     """Sign-ins and what became of them: a ledger."""
 
     list_display = ["id", "account", "created_at", "revoked_at", "revoked_for"]
@@ -107,14 +103,4 @@ class TokenFamilyAdmin(admin.ModelAdmin[TokenFamily]):
     list_select_related = ["account"]
     search_fields = ["account__email"]
     ordering = ["-created_at", "id"]
-    show_full_result_count = False
     inlines: ClassVar = [RefreshTokens]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: TokenFamily | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: TokenFamily | None = None) -> bool:
-        return False

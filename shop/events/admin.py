@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from shop.events import relay
 from shop.events.models import Delivery, Event
-from shop.identity.admin import ReadOnlyAdmin
+from shop.read_only import ReadOnlyAdmin
 
 
 @admin.register(Event)
@@ -29,10 +29,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_select_related = ["event"]
     ordering = ["-id"]
     search_fields = ["=event__id", "=event__aggregate"]
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Who may use the action."""
-        return bool(request.user.is_superuser)
 
     @admin.action(description="Send parked deliveries again", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

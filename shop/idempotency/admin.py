@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from shop.idempotency.models import Record
-from shop.identity.admin import ReadOnlyAdmin
+from shop.read_only import ReadOnlyAdmin
 
 
 @admin.register(Record)

@@ -1,29 +1,13 @@
-from typing import Any
-
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from shop.identity.models import SignInThrottle, TokenKey
+from shop.read_only import ReadOnlyAdmin
 
 __all__ = ["auth_admin"]  # its import registers Group: permissions come from code, never from its rows
 admin.site.unregister(Group)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """A window: nothing can be changed here."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 @admin.register(TokenKey)

@@ -76,7 +76,7 @@ def test_the_forgery_of_nothing_is_accepted(forge: Mint) -> None:
         {"iss": None},
         {"typ": "JWT"},
         {"typ": "svc+jwt"},
-        {"key": Ed25519PrivateKey.generate()},
+        pytest.param({"key": Ed25519PrivateKey.generate()}, id="another key"),
         {"key": "guessed" * 8, "alg": "HS256"},
         {"key": "", "alg": "none"},
     ],

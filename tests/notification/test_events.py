@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.notification import wording
 from apps.notification.models import Message, MessageKind, MessageState, Template
 from shop.env import env
 from shop.events import registry
@@ -62,8 +63,9 @@ def test_every_event_of_the_table_is_handled() -> None:
     assert heard == {name for role, name in registry.all_handled() if role == "notification"}
 
 
-def test_a_handler_is_one_insert() -> None:
-    """Begin, inbox, message, commit; once the shop's own wordings are known."""
+def test_a_handler_is_one_insert(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin, inbox, message, commit; once the shop's own wordings are known, and until they are read again."""
+    monkeypatch.setattr(wording, "_KEPT_S", 1e9)
     hear("order.confirmed.v1", **ORDER)
     many = ORDER | {"lines": ORDER["lines"] * 50}  # type: ignore[operator]
     for payload in (ORDER, many):

@@ -123,8 +123,12 @@ def test_bad_input_is_a_bad_request(changed: dict[str, Any]) -> None:
     assert list(answer.json()["errors"]) == list(changed)
 
 
-@pytest.mark.parametrize("key", [None, str(uuid4())])
-@pytest.mark.parametrize("path", [INTERNAL, f"{INTERNAL}/{uuid4()}/capture", f"{INTERNAL}/{uuid4()}/void"])
+@pytest.mark.parametrize("key", [None, str(uuid4())], ids=["none", "another"])
+@pytest.mark.parametrize(
+    "path",
+    [INTERNAL, f"{INTERNAL}/{uuid4()}/capture", f"{INTERNAL}/{uuid4()}/void"],
+    ids=["authorise", "capture", "void"],
+)
 def test_commands_carry_the_id_as_their_key(path: str, key: str | None) -> None:
     """Without the Idempotency-Key, or with one that names something else: 400."""
     body = {"id": str(uuid4()), "order_number": "A", "token": "t", "reference": "r", "amount": AMOUNT.json()}
