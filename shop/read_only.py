@@ -1,6 +1,5 @@
 """Admin pages that are windows: rows only the services write, and actions that call them."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -38,6 +37,6 @@ class ReadOnlyInline(ReadOnly, admin.TabularInline[Any, Any]):
     max_num = 0
     can_delete = False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         """All that is shown: also what no form could hold."""
-        return self.fields or ()
+        return tuple(self.fields or ())
