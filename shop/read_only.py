@@ -26,8 +26,8 @@ class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin[Any]):
     show_full_result_count = False  # the tables are large; COUNT(*) is not worth the page
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Who may use the actions: whoever might change the rows, if anyone could by hand."""
-        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+        """Who may use the actions that name no permission of their own."""
+        return request.user.has_perm(f"{self.opts.app_label}.operate_{self.opts.model_name}")
 
 
 class ReadOnlyInline(ReadOnly, admin.TabularInline[Any, Any]):
