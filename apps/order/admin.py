@@ -41,7 +41,7 @@ class RefundInline(ReadOnlyInline):
 
 class TimelineInline(ReadOnlyInline):
     model = TimelineEntry
-    fields = ["at", "to", "note", "detail"]
+    fields = ["at", "to", "note", "detail", "actor"]
 
 
 class OrderActions(ActionForm):
@@ -153,7 +153,7 @@ class OrderPartAdmin(ReadOnlyAdmin):
 class TimelineAdmin(ReadOnlyAdmin):
     """The append-only history of all orders."""
 
-    list_display = ["at", "order", "to", "note", "detail"]
+    list_display = ["at", "order", "to", "note", "detail", "actor"]
     list_select_related = ["order"]
     ordering = ["-id"]
     search_fields = ["order__number"]
