@@ -18,6 +18,7 @@ WSGI_APPLICATION = "shop.wsgi.application"
 INSTALLED_APPS = [
     "shop",
     "shop.identity",
+    "shop.changes",
     "shop.events",
     "shop.idempotency",
     *(ROLES[name].app for name in env.serves if name in ROLES),
@@ -45,6 +46,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "shop.changes.middleware.StaffActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",

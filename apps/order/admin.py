@@ -243,7 +243,7 @@ class PaymentAdmin(PartAdmin):
 class TimelineAdmin(PartAdmin):
     """The append-only history of all orders."""
 
-    list_display = ["at", "order", "to", "note", "detail"]
+    list_display = ["at", "order", "to", "note", "detail", "actor"]
     ordering = ["-id"]
 
 
