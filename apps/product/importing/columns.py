@@ -39,6 +39,14 @@ _OPTION = re.compile(r"option(\d{1,2}) (name|value)", re.IGNORECASE)
 _METAFIELD = re.compile(
     r"(?P<name>.+?)(?: \[(?P<unit>[^\]]{1,16})\])? \(product\.metafields\.(?P<space>[^.]+)\.(?P<key>.+)\)"
 )
+# Columns of the format that have no meaning here.
+_UNUSED = re.compile(
+    r"variant (inventory tracker|inventory policy|fulfillment service|requires shipping|weight unit)|gift card"
+    r"|inventory tracker|continue selling when out of stock|fulfillment service|requires shipping"
+    r"|weight unit for display|cost per item|option\d linked to|unit price .*|google shopping / .*|included / .*"
+    r"|price / .*|compare at price / .*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +76,7 @@ class Header:
         self.titles = [title.strip() for title in titles]
         self.fields: dict[str, int] = {}
         self.twice: list[str] = []
-        self.ignored: list[str] = []
+        self.unknown: list[str] = []
         self.attributes: list[AttributeColumn] = []
         self._options: dict[int, dict[str, int]] = {}
         for index, title in enumerate(self.titles):
@@ -102,8 +110,8 @@ class Header:
             self._once(self._options.setdefault(int(option[1]), {}), option[2].casefold(), index)
         elif metafield := _METAFIELD.fullmatch(title):
             self._attribute(index, title, metafield)
-        elif title:
-            self.ignored.append(title)
+        elif title and not _UNUSED.fullmatch(title):
+            self.unknown.append(title)
 
     def _once(self, places: dict[str, int], key: str, index: int) -> None:
         if key in places:

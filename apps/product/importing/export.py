@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from typing import TextIO
 
 from apps.product.importing.columns import NAMES
@@ -41,11 +41,11 @@ class Writer:
         """Write all; how many products, and how many uploaded pictures have no address to be written."""
         self._csv.writeheader()
         written = left_out = 0
-        for product in _products():
+        for product, units in _products():
             pictures = list(product.images.all())
             addressed = [image for image in pictures if image.address]
             left_out += len(pictures) - len(addressed)
-            self._csv.writerows(self._rows(product, addressed))
+            self._csv.writerows(self._rows(product, addressed, units))
             written += 1
         return written, left_out
 
@@ -57,13 +57,14 @@ class Writer:
         attributes = map(_attribute_column, self._attributes)
         return [*map(fields.get, before), *options, *map(fields.get, after), *_CONSTANT, *attributes]  # type: ignore[list-item]
 
-    def _rows(self, product: Product, images: Sequence[Image]) -> Iterator[Cells]:
+    def _rows(self, product: Product, images: Sequence[Image], units: Mapping[str, int]) -> Iterator[Cells]:
         """A variant and a picture to each row; the first has what is the product's."""
         first = self._product(product) | _CONSTANT
         variants = list(product.variants.all())
         for number, (variant, image) in enumerate(zip_longest(variants, images)):
             cells = {NAMES["handle"][0]: product.slug} | (first if number == 0 else {})
             cells |= self._variant(product, variant, named=number == 0) if variant else {}
+            cells |= _named({"quantity": str(units.get(variant.sku, 0))}) if variant else {}
             cells |= _image(image, number + 1) if image else {}
             yield cells
 
@@ -98,7 +99,6 @@ class Writer:
         own = {
             "sku": variant.sku,
             "grams": str(variant.weight_g),
-            "quantity": str(variant.units),  # type: ignore[attr-defined]  # _products adds it
             "price": _amount(variant.price, variant.currency),
             "compare_at": "" if compare_at is None else _amount(compare_at, variant.currency),
             "taxable": _said(variant.tax_class != EXEMPT),
@@ -109,21 +109,19 @@ class Writer:
         return _named(own) | _options(product, variant, named=named)
 
 
-def _products() -> Iterator[Product]:
+def _products() -> Iterator[tuple[Product, Mapping[str, int]]]:
+    """Every product, and the units of its SKUs among those of its batch."""
     last = 0
     everything = Product.objects.order_by("id").prefetch_related(
         "variants__image", "images", "attribute_values__attribute"
     )
     while batch := list(everything.filter(id__gt=last)[:_BATCH]):
-        variants = list(chain.from_iterable(product.variants.all() for product in batch))
-        units = _units([variant.sku for variant in variants])
-        for variant in variants:
-            variant.units = units.get(variant.sku, 0)
-        yield from batch
+        units = units_of([variant.sku for product in batch for variant in product.variants.all()])
+        yield from ((product, units) for product in batch)
         last = batch[-1].pk
 
 
-def _units(skus: Sequence[str]) -> Mapping[str, int]:
+def units_of(skus: Sequence[str]) -> Mapping[str, int]:
     """What is available; of what inventory has not told of yet, what it is about to be told."""
     coming = StockOpening.objects.filter(sku__in=skus).order_by("id").values_list("sku", "quantity")
     levels = Level.objects.filter(sku__in=skus).values_list("sku", "available")

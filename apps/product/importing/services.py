@@ -8,7 +8,7 @@ from apps.product import services as catalogue
 from apps.product.drafts import Difference, Fate, ProductDraft
 from apps.product.importing.catalogue_file import CatalogueFile, Progress
 from apps.product.importing.problems import Problems, RowProblem
-from apps.product.models import Attribute, Level
+from apps.product.models import Attribute, Level, StockOpening
 from shop.transactions import command, step
 
 SAMPLES = 50  # products shown of those that an import would create, and of those it would change
@@ -113,8 +113,10 @@ def _open_stock(counts: Counts, batch: UUID, units: Mapping[str, int]) -> None:
 
 
 def _unstocked(units: Mapping[str, int]) -> dict[str, int]:
-    """Units of SKUs that, as far as is known here, never had any."""
-    known = set(Level.objects.filter(sku__in=list(units)).values_list("sku", flat=True))
+    """Units of SKUs that, as far as is known here, never had any, and are to have none from an earlier import."""
+    skus = list(units)
+    known = set(Level.objects.filter(sku__in=skus).values_list("sku", flat=True))
+    known |= set(StockOpening.objects.filter(sku__in=skus, sent_at=None).values_list("sku", flat=True))
     return {sku: quantity for sku, quantity in units.items() if sku not in known}
 
 

@@ -47,8 +47,8 @@ class Command(BaseCommand):
     def _import(self, path: Path, *, currency: str, dry_run: bool, pictures: Path | None, **_: Any) -> None:
         file = CatalogueFile(lambda: path.open("rb"), currency=currency)
         self._say(f"{path}: {file.table.format.told}; {file.products} products in {file.rows} rows")
-        if ignored := file.table.header.ignored:
-            self._say(f"columns without a meaning here: {', '.join(ignored[:40])}")
+        if unknown := file.table.header.unknown:
+            self._say(f"columns that are not read: {', '.join(unknown[:40])}")
         if dry_run:
             self._show(services.preview(file=file, progress=self._progress("compared")))
             return
