@@ -17,12 +17,13 @@ from shop import launch
 
 ROWS = 50_000
 _VARIANTS = [(colour, size) for colour in ("Black", "White", "Sea green") for size in ("S", "M", "L")]
-_COLUMNS = (
+_NAMES = (
     "Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,"
     "Option2 Value,Variant SKU,Variant Grams,Variant Inventory Qty,Variant Price,Variant Compare At Price,"
     "Variant Taxable,Image Src,Image Position,Image Alt Text,SEO Title,SEO Description,"
     "Material (product.metafields.custom.material),Height [cm] (product.metafields.custom.height)"
-).split(",")
+)
+_COLUMNS = _NAMES.split(",")
 
 
 def write(path: Path, rows: int) -> None:

@@ -29,9 +29,9 @@ class Format:
     delimiter: str
     told: str
 
-    def lines(self, file: BinaryIO) -> io.TextIOWrapper:
-        """The file's lines with their ends as they are, which the csv module wants to see."""
-        return io.TextIOWrapper(file, encoding=self.encoding, newline="")
+    def lines(self, open_file: Opener) -> io.TextIOWrapper:
+        """The file, opened, as lines with their ends as they are, which the csv module wants to see."""
+        return io.TextIOWrapper(open_file(), encoding=self.encoding, newline="")
 
 
 def detect(open_file: Opener) -> Format:
@@ -52,7 +52,7 @@ def _encoding(open_file: Opener) -> tuple[str, str]:
         if start.startswith(bom):
             _require(open_file, encoding, name)
             return encoding, f"{name}, as its first bytes say"
-    if b"\x00" in start:
+    if start.count(0) * 4 > len(start):  # every other byte, where letters are mostly Latin
         encoding = "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
         _require(open_file, encoding, "UTF-16")
         return encoding, "UTF-16 (assumed: the file has zero bytes and does not name its encoding)"

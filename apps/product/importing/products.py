@@ -123,8 +123,7 @@ class _Product:
         path: tuple[str, ...] = ()
         for column in ("category", "google_category"):
             path = path or self._cell(first, column, cells.path, _NONE)
-        if not path and first["type"]:
-            path = (first["type"][:120],)
+        path = path or tuple(name for part in first["type"].split(">")[:10] if (name := part.strip()[:120]))
         slugs = self._cell(first, "category_slugs", cells.slugs, _NONE)
         if slugs and len(slugs) != len(path):
             self.problems.add(first.line, self.header.title_of("category_slugs"), "has not one for each category")

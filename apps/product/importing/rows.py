@@ -50,9 +50,9 @@ class Table:
         self.header = self._read_header()
 
     def _read_header(self) -> Header:
-        with self._open() as file:
+        with self.format.lines(self._open) as lines:
             try:
-                header = Header(next(csv.reader(self.format.lines(file), delimiter=self.format.delimiter), []))
+                header = Header(next(csv.reader(lines, delimiter=self.format.delimiter), []))
             except csv.Error as exc:
                 raise Unreadable(f"The first line is no header: {exc}.") from exc
         if missing := list(header.missing()):
@@ -63,8 +63,8 @@ class Table:
 
     def rows(self, problems: Problems) -> Iterator[Row]:
         """Rows that have anything in them. One that cannot be told from the next ends the reading."""
-        with self._open() as file:
-            reader = csv.reader(self.format.lines(file), delimiter=self.format.delimiter, strict=True)
+        with self.format.lines(self._open) as lines:
+            reader = csv.reader(lines, delimiter=self.format.delimiter, strict=True)
             next(reader)
             start = reader.line_num + 1
             try:
