@@ -24,6 +24,12 @@ class BrowsableRenderer(renderers.BrowsableAPIRenderer):
     def get_context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return super().get_context(*args, **kwargs) | {"role": env.role}
 
+    def render(self, *args: Any, **kwargs: Any) -> Any:
+        """The page; also of a problem, whose own media type is that of its JSON."""
+        page = super().render(*args, **kwargs)
+        self.renderer_context["response"]["Content-Type"] = f"{self.media_type}; charset={self.charset}"
+        return page
+
     def render_form_for_serializer(self, serializer: Any) -> str:
         form = super().render_form_for_serializer(serializer)
         return format_html('<input type="hidden" name="{}" value="{}">{}', FORM_FIELD, uuid4().hex, form)
