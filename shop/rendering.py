@@ -24,10 +24,10 @@ class BrowsableRenderer(renderers.BrowsableAPIRenderer):
     def get_context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return super().get_context(*args, **kwargs) | {"role": env.role}
 
-    def render(self, *args: Any, **kwargs: Any) -> Any:
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> Any:
         """The page; also of a problem, whose own media type is that of its JSON."""
-        page = super().render(*args, **kwargs)
-        self.renderer_context["response"]["Content-Type"] = f"{self.media_type}; charset={self.charset}"
+        page = super().render(data, accepted_media_type, renderer_context)
+        renderer_context["response"]["Content-Type"] = f"{self.media_type}; charset={self.charset}"
         return page
 
     def render_form_for_serializer(self, serializer: Any) -> str:

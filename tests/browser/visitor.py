@@ -72,7 +72,7 @@ class Visitor:
 def _violations(page: Page, options: dict[str, Any]) -> list[str]:
     found: dict[str, Any] = Axe().run(page, options=options).response
     return [
-        f"{each['id']} ({each['impact']}): {each['help']}: {', '.join(node['html'][:160] for node in each['nodes'][:3])}"
+        f"{each['id']} ({each['impact']}): {each['help']}: {[node['html'][:160] for node in each['nodes'][:3]]}"
         for each in found["violations"]
         if each["impact"] in SERIOUS
     ]
