@@ -8,6 +8,7 @@ from rest_framework import renderers
 
 from shop.env import env
 from shop.idempotency.keys import FORM_FIELD
+from shop.roles import KEYS
 
 
 class JSONRenderer(renderers.JSONRenderer):
@@ -22,7 +23,8 @@ class BrowsableRenderer(renderers.BrowsableAPIRenderer):
     template = "shop/api.html"
 
     def get_context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context(*args, **kwargs) | {"role": env.role}
+        signs_on = bool(env.role) and env.role != KEYS
+        return super().get_context(*args, **kwargs) | {"role": env.role, "signs_on": signs_on}
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> Any:
         """The page; also of a problem, whose own media type is that of its JSON."""
