@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup run split test check test-faults bench audit crash clean
+.PHONY: help setup run split demo test check test-faults bench audit crash clean
 
 PYTHON := .venv/bin/python
 UV := $(or $(shell command -v uv),.tools/bin/uv)
@@ -30,7 +30,10 @@ run: .venv/.ready ## Run the shop as one process; PORT=8000
 split: .venv/.ready ## Run the shop as eight services behind a proxy; PORT=8000
 	@exec $(PYTHON) manage.py split --with-parent
 
-test: .venv/.ready ## Unit tests, then the black-box suite against one process and against the split
+demo: .venv/.ready ## Replay a day of orders against the running shop; ORDERS=300 SEED=x DAY_S=90 BASE_URL=…
+	@$(PYTHON) -m tools.demo
+
+test: .venv/.ready ## Unit tests, the black-box suite against one process and against the split, a browser
 	@$(PYTHON) -m tools.test
 
 check: .venv/.ready ## Formatting, house rules, types, imports, migrations, secrets

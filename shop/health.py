@@ -22,20 +22,24 @@ def health(request: HttpRequest) -> JsonResponse:
 
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when the database answers, its schema is not behind the code, and nobody said stop."""
-    problem = "stopping" if _stopping else _database_problem()
-    if problem:
-        return JsonResponse({"status": problem}, status=503)
+    if found := problem():
+        return JsonResponse({"status": found}, status=503)
     return JsonResponse({"status": "ready"})
 
 
-def _database_problem() -> str:
+def problem(*, app: str | None = None) -> str:
+    """What keeps this process from serving, or, of its apps, ``app``; empty when nothing does."""
+    return "stopping" if _stopping else _database_problem(app)
+
+
+def _database_problem(app: str | None) -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT app, name FROM django_migrations")
             applied = set(cursor.fetchall())
     except DatabaseError:
         return "database unreachable, or without any migration"
-    missing = _expected() - applied
+    missing = {name for name in _expected() - applied if app in {None, name[0]}}
     return f"{len(missing)} migrations behind" if missing else ""
 
 

@@ -26,6 +26,12 @@ class BrowsableRenderer(renderers.BrowsableAPIRenderer):
         signs_on = bool(env.role) and env.role != KEYS
         return super().get_context(*args, **kwargs) | {"role": env.role, "signs_on": signs_on}
 
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> Any:
+        """The page; also of a problem, whose own media type is that of its JSON."""
+        page = super().render(data, accepted_media_type, renderer_context)
+        renderer_context["response"]["Content-Type"] = f"{self.media_type}; charset={self.charset}"
+        return page
+
     def render_form_for_serializer(self, serializer: Any) -> str:
         form = super().render_form_for_serializer(serializer)
         return format_html('<input type="hidden" name="{}" value="{}">{}', FORM_FIELD, uuid4().hex, form)

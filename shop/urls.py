@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
-from shop import health, start_page
+from shop import demo_order, health, start_page
 from shop.audit.api import Facts, Pending, Rules
 from shop.backoffice.site import Site, urls_of
 from shop.env import env
@@ -65,4 +65,8 @@ for _role in env.serves:
     if _role in ROLES:
         urlpatterns += _role_urls(_role)
 if env.role is None:
-    urlpatterns += [path("admin/", admin.site.urls), path("", start_page.StartPage.as_view())]
+    urlpatterns += [
+        path("admin/", admin.site.urls),
+        path("demo-order/audit", demo_order.Verdict.as_view()),
+        path("", start_page.StartPage.as_view()),
+    ]

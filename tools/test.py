@@ -1,4 +1,4 @@
-"""``make test``: unit tests, then the black-box suite, unchanged, against one process and against eight."""
+"""``make test``: unit tests, the black-box suite, unchanged, against one process and against eight, a browser."""
 
 import re
 import subprocess
@@ -6,31 +6,51 @@ import sys
 import time
 from pathlib import Path
 
+from tools import browser
+
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ["-c", "tests/blackbox.ini", "tests/shop_api"]
-UNIT = ["--ignore=tests/shop_api", "--ignore=tests/faults", "--cov", "--cov-report="]
+BROWSER = ["-c", "tests/blackbox.ini", "tests/browser"]
+UNIT = [*(f"--ignore=tests/{name}" for name in ("shop_api", "faults", "browser")), "--cov", "--cov-report="]
 WORKERS = ["-n", "auto", "--maxprocesses", "4"]  # a database for each: more take longer to make than they save
 _COUNT = re.compile(r"(\d+) passed")
 
 
 def main() -> int:
-    """Exit status 0 when all three pass, and the suite has the same count in both topologies."""
+    """Exit status 0 when all pass, and the suite has the same count in both topologies.
+
+    Without a browser its tests are not run, which the last line says.
+    """
     counts = {
         "unit": _run("unit", [sys.executable, "-m", "pytest", "-q", "tests", *UNIT, *WORKERS, *sys.argv[1:]]),
-        "one process": _suite("one"),
-        "eight processes": _suite("split"),
+        "one process": _suite("one", SUITE),
+        "eight processes": _suite("split", SUITE),
     }
+    missing = _without_browser()
+    if not missing:
+        counts["browser"] = _suite("one", BROWSER)
     _coverage()
     print("\n".join(f"{name}: {'failed' if count is None else f'{count} passed'}" for name, count in counts.items()))
     if counts["one process"] != counts["eight processes"]:
         print("the suite is not the same in both topologies")
         return 1
+    if missing:
+        print(f"*** BROWSER TESTS WERE NOT RUN: {missing}")
     return 0 if all(counts.values()) else 1
 
 
-def _suite(kind: str) -> int | None:
-    pytest = [sys.executable, "-m", "pytest", "-q", *SUITE]
-    return _run(kind, [sys.executable, "-m", "tests.topology", kind, "--", *pytest])
+def _without_browser() -> str:
+    """Why the browser tests cannot run; empty when they can."""
+    try:
+        browser.ensure()
+    except browser.NoBrowser as exc:
+        return str(exc)
+    return ""
+
+
+def _suite(kind: str, tests: list[str]) -> int | None:
+    pytest = [sys.executable, "-m", "pytest", "-q", *tests]
+    return _run(f"{kind}, {tests[-1]}", [sys.executable, "-m", "tests.topology", kind, "--", *pytest])
 
 
 def _run(name: str, command: list[str]) -> int | None:

@@ -57,11 +57,15 @@ class Pending(InternalView):
     purpose = "operator"
 
     def get(self, request: Request) -> Response:
-        role = context.current_role()
-        counted = {name: count() for name, count in registry.book_of(role).pending.items()}
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM events_delivery WHERE emitter = %s AND state = %s", [role, DeliveryState.DUE]
-            )
-            counted["deliveries"] = cursor.fetchone()[0]
-        return Response(counted)
+        return Response(under_way(context.current_role()))
+
+
+def under_way(role: str) -> dict[str, int]:
+    """What ``role``, which this process must serve, will still do by itself: how many of each kind."""
+    counted = {name: count() for name, count in registry.book_of(role).pending.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM events_delivery WHERE emitter = %s AND state = %s", [role, DeliveryState.DUE]
+        )
+        counted["deliveries"] = cursor.fetchone()[0]
+    return counted

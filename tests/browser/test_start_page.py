@@ -1,0 +1,82 @@
+"""The start page: eight roles, and an order that anybody can place and watch."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from shop.roles import ROLES
+from tests.browser.visitor import Visitor
+from tests.shop_api.client import Shop, wait_for
+
+PHONE = (390, 844)
+DELIVERED_S = 60
+
+
+@pytest.mark.parametrize("visitor", [PHONE], indirect=True, ids=["phone"])
+def test_every_role_is_shown_ready_on_a_phone(visitor: Visitor) -> None:
+    """Eight roles with their health and links; nothing is wider than the screen."""
+    page = visitor.open("/")
+    for role in ROLES:
+        card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=role, exact=True))
+        expect(card).to_contain_text("ready")
+        expect(card.get_by_role("link")).to_have_count(4)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_demo_order_is_drawn_to_delivered(visitor: Visitor) -> None:
+    """By keyboard alone: each step with its duration, three mails to read, and the audit's verdict."""
+    page = visitor.open("/")
+    button = page.get_by_role("button", name="Place a demo order")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="An order is on its way")).to_be_focused()
+    outcome = page.locator("#outcome")
+    expect(outcome).to_contain_text("every book agrees", timeout=DELIVERED_S * 1000)
+    assert re.fullmatch(r"Order \w{10}: delivered after [\d.]+ s, 3 mails, every book agrees\.", outcome.inner_text())
+    steps = page.locator("#steps > li")
+    expect(steps).to_have_count(7)
+    for step in steps.all():
+        expect(step).to_have_class("done")
+        expect(step.locator(".took")).to_have_text(re.compile(r"^[\d.]+ s$"))
+    page.locator("summary").last.click()
+    expect(page.locator("#step-mail pre").last).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("delivered after")  # what a screen reader hears last
+    visitor.look()
+
+
+def test_a_declined_card_is_said_clearly(visitor: Visitor) -> None:
+    """The page says what was refused and why, in words, and lets one press again."""
+    visitor.foreseen.append("402")
+    page = visitor.open("/")
+
+    def with_a_bad_card(route: Route) -> None:
+        route.continue_(post_data=(route.request.post_data or "").replace("tok_always_ok", "tok_declined"))
+
+    page.route("**/order/orders", with_a_bad_card)
+    page.get_by_role("button", name="Place a demo order").click()
+    expect(page.locator("#outcome")).to_contain_text("Payment declined")
+    expect(page.locator("#step-confirmed")).to_have_class("failed")
+    expect(page.get_by_role("button", name="Place another")).to_be_enabled()
+    visitor.look()
+
+
+def test_a_shop_that_does_not_answer_is_said_clearly(visitor: Visitor) -> None:
+    """A lost connection is repeated, then told; the page does not wait for ever."""
+    visitor.foreseen.append("ERR_CONNECTION_RESET")
+    page = visitor.open("/")
+    page.route("**/product/products*", lambda route: route.abort("connectionreset"))
+    page.get_by_role("button", name="Place a demo order").click()
+    expect(page.locator("#outcome")).to_contain_text("does not answer")
+
+
+def test_one_audit_at_a_time(shop: Shop) -> None:
+    """Eight presses at once: every answer is a verdict or "ask again", and the verdict is clean in the end."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: shop.anyone.get("/demo-order/audit"), range(8)))
+    assert {answer.status for answer in answers} <= {200, 503}
+    assert all(answer.headers["Retry-After"] for answer in answers if answer.status == 503)
+    assert [answer for answer in answers if answer.status == 200]
+    final = wait_for(lambda: shop.anyone.get("/demo-order/audit"), lambda answer: answer.status == 200)
+    assert final.body["verdict"] == "clean", final.body
