@@ -36,7 +36,7 @@ def _role(name: str, calls: str = "", **hears: str) -> Role:
 
 
 _TABLE = (
-    _role("product", inventory="stock.changed.v1"),
+    _role("product", calls="inventory order", inventory="stock.changed.v1"),
     _role("cart", calls="product inventory", order="order.confirmed.v1"),
     _role(
         "order",

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from apps.cart.models import Cart, CartLine, Merge
-from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
+from shop.backoffice.pages import ReadOnlyAdmin, ReadOnlyInline
 
 
 class LineInline(ReadOnlyInline):

@@ -15,21 +15,25 @@ from django.urls import URLPattern, path, reverse
 from apps.inventory import services
 from apps.inventory.api import MAX_UNITS
 from apps.inventory.models import Item, Movement, MovementKind, Reservation, ReservationLine, Stock, Warehouse
+from shop.backoffice.pages import Page, ReadOnlyAdmin, ReadOnlyInline
 from shop.fields import SKU_PATTERN
-from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 
 @admin.register(Warehouse)
-class WarehouseAdmin(admin.ModelAdmin[Warehouse]):
+class WarehouseAdmin(Page):
     """Warehouses are opened and renamed, never removed: the ledger names them."""
+
+    REFUSALS = (services.WarehouseExists, services.UnknownWarehouse)
 
     list_display = ["code", "name", "priority"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Warehouse | None = None) -> list[str]:
         return ["code"] if obj else []
 
-    def has_delete_permission(self, request: HttpRequest, obj: Warehouse | None = None) -> bool:
-        return False
+    def save(self, request: HttpRequest, form: Any, formsets: Any) -> Warehouse:
+        asked = form.instance
+        save = services.open_warehouse if asked._state.adding else services.change_warehouse
+        return save(code=asked.code, name=asked.name, priority=asked.priority)
 
 
 class ShelfInline(ReadOnlyInline):
@@ -38,7 +42,7 @@ class ShelfInline(ReadOnlyInline):
 
 
 @admin.register(Item)
-class ItemAdmin(admin.ModelAdmin[Item]):
+class ItemAdmin(Page):
     """A SKU over all warehouses; the reorder point is what staff may set."""
 
     list_display = ["sku", "available", "reorder_point", "low_due"]
@@ -47,7 +51,6 @@ class ItemAdmin(admin.ModelAdmin[Item]):
     fields = ["sku", "available", "version", "reorder_point", "low_due"]
     readonly_fields = ["sku", "available", "version", "low_due"]
     inlines = [ShelfInline]
-    show_full_result_count = False
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Item], search_term: str
@@ -57,11 +60,10 @@ class ItemAdmin(admin.ModelAdmin[Item]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Item | None = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Item, form: Any, change: bool) -> None:
-        services.set_reorder_point(sku=obj.pk, units=obj.reorder_point)
+    def save(self, request: HttpRequest, form: Any, formsets: Any) -> Item:
+        item: Item = form.instance
+        services.set_reorder_point(sku=item.pk, units=item.reorder_point)
+        return item
 
 
 @admin.register(Stock)

@@ -48,6 +48,16 @@ def available(*, skus: Collection[str]) -> dict[str, int]:
     return levels
 
 
+def open_stock(*, batch_id: UUID, units: Mapping[str, int]) -> None:
+    """Receive the first units (SKU -> units, 500 SKUs at most) of SKUs that never moved; safe to repeat.
+
+    SKUs with any movement are left alone. Raises NoAnswer.
+    """
+    body = {"id": str(batch_id), "units": dict(units)}
+    path = "/inventory/internal/opening-stock"
+    _accepted(transport.post("inventory", path, json_body=body, idempotency_key=str(batch_id)))
+
+
 def reserve(*, reservation_id: UUID, lines: Mapping[str, int], lifetime_s: float) -> Reservation:
     """Reserve every line (SKU -> units) or none for ``lifetime_s`` seconds, in one call; safe to repeat.
 

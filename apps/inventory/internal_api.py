@@ -109,3 +109,24 @@ class Availability(InternalView):
         if len(skus) > MAX_SKUS:
             raise Problem(400, "invalid", errors={"skus": [f"At most {MAX_SKUS}."]})
         return Response({"available": Item.objects.available(skus)})
+
+
+class OpeningIn(serializers.Serializer[Any]):
+    """One batch of opening stock."""
+
+    id = serializers.UUIDField()
+    units = LinesIn()
+
+
+class OpeningStock(InternalView):
+    """First receipts of SKUs that never moved; the others are left alone. Safe to repeat."""
+
+    def post(self, request: Request) -> Response:
+        body = OpeningIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        keys.require(request, body.validated_data["id"])
+        try:
+            services.open_stock(units=body.validated_data["units"])
+        except services.UnknownWarehouse as exc:
+            raise Problem(409, "unknown-warehouse", f"There is no warehouse {exc}.") from exc
+        return Response({"id": body.validated_data["id"]})

@@ -92,9 +92,9 @@ def promise(reservation_id: UUID, entries: Sequence[Entry]) -> Recorded:
 
 
 @step
-def record(kind: MovementKind, entry: Entry, *, reference: str, actor: str) -> Recorded:
+def record(kind: MovementKind, entries: Sequence[Entry], *, reference: str, actor: str) -> Recorded:
     """Move units for a reason outside any order."""
-    return _execute(_RECORD, _parameters(kind, [entry], reference=reference, actor=actor))
+    return _execute(_RECORD, _parameters(kind, entries, reference=reference, actor=actor))
 
 
 @step
@@ -108,14 +108,21 @@ def settle(reservation_ids: Sequence[UUID], kind: MovementKind) -> Recorded:
 @step
 def stock_of(sku: str, warehouse: str) -> int:
     """The id of the stock of ``sku`` in ``warehouse``, which begins with nothing. Raises UnknownWarehouse."""
-    found = Stock.objects.filter(item=sku, warehouse=warehouse).values_list("pk", flat=True)
-    if (known := found.first()) is not None:
-        return known
-    if not Warehouse.objects.filter(pk=warehouse).exists():
-        raise UnknownWarehouse(warehouse)
-    Item.objects.bulk_create([Item(sku=sku)], ignore_conflicts=True)
-    Stock.objects.bulk_create([Stock(item_id=sku, warehouse_id=warehouse)], ignore_conflicts=True)
-    return found.get()
+    return stocks_of([sku], warehouse)[sku]
+
+
+@step
+def stocks_of(skus: Sequence[str], warehouse: str) -> dict[str, int]:
+    """The id of the stock of each of ``skus`` in ``warehouse``, as ``stock_of``."""
+    found = Stock.objects.filter(item__in=skus, warehouse=warehouse).values_list("item_id", "pk")
+    known = dict(found)
+    if new := sorted(set(skus) - known.keys()):  # sorted: two who insert the same ones cannot deadlock
+        if not Warehouse.objects.filter(pk=warehouse).exists():
+            raise UnknownWarehouse(warehouse)
+        Item.objects.bulk_create([Item(sku=sku) for sku in new], ignore_conflicts=True)
+        Stock.objects.bulk_create([Stock(item_id=sku, warehouse_id=warehouse) for sku in new], ignore_conflicts=True)
+        known = dict(found.all())
+    return known
 
 
 def _parameters(

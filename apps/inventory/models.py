@@ -39,6 +39,11 @@ class ItemQuerySet(models.QuerySet["Item"]):
         known = self.filter(sku__in=list(skus)).values_list("sku", "available")
         return dict.fromkeys(skus, 0) | dict(known)
 
+    def moved(self, skus: Iterable[str]) -> set[str]:
+        """Those of ``skus`` that have a movement in any warehouse."""
+        movements = Movement.objects.filter(stock__item=models.OuterRef("pk"))
+        return set(self.filter(models.Exists(movements), sku__in=list(skus)).values_list("sku", flat=True))
+
 
 class Item(models.Model):
     """One SKU over all warehouses.

@@ -12,9 +12,12 @@ from apps.inventory.ledger import Entry, Level
 from apps.inventory.models import Item, Movement, MovementKind, Reservation, ReservationState, Warehouse
 from shop import wake
 from shop.events.emit import emit
-from shop.transactions import command, step
+from shop.transactions import command
 
 UnknownWarehouse = ledger.UnknownWarehouse
+
+OPENING_WAREHOUSE = "main"  # comes with the tables
+OPENING = "opening stock"  # the receipts' reference
 
 
 class OutOfStock(Exception):
@@ -133,6 +136,23 @@ def receive(*, sku: str, warehouse: str, quantity: int, reference: str, actor: s
     return _moved(MovementKind.RECEIPT, ledger.stock_of(sku, warehouse), quantity, reference, actor)
 
 
+@command
+def open_stock(*, units: Mapping[str, int]) -> None:
+    """Book a first receipt of each SKU (-> units) that never moved; leave the others alone. Raises UnknownWarehouse.
+
+    A repeat changes nothing: by then they have moved. Those that moved before are not even locked,
+    and who moves one at the same time is waited for.
+    """
+    fresh = set(units) - Item.objects.moved(units)
+    if not fresh:
+        return
+    stocks = ledger.stocks_of(sorted(fresh), OPENING_WAREHOUSE)
+    ledger.lock(fresh)
+    entries = [Entry(stock_id=stocks[sku], on_hand=units[sku]) for sku in sorted(fresh - Item.objects.moved(fresh))]
+    if entries:
+        _announce(ledger.record(MovementKind.RECEIPT, entries, reference=OPENING, actor="").levels)
+
+
 class UnitsReserved(Exception):
     """Only ``free`` units may go: the others are not there, or are promised to orders."""
 
@@ -155,7 +175,8 @@ def adjust(*, kind: MovementKind, sku: str, warehouse: str, delta: int, reason: 
 
 
 def _moved(kind: MovementKind, stock_id: int, units: int, reference: str, actor: str) -> Movement:
-    recorded = ledger.record(kind, Entry(stock_id=stock_id, on_hand=units), reference=reference, actor=actor)
+    entry = Entry(stock_id=stock_id, on_hand=units)
+    recorded = ledger.record(kind, [entry], reference=reference, actor=actor)
     _announce(recorded.levels)
     movement: Movement = Movement.objects.of_kinds(kind).get(pk=recorded.movement_id)
     return movement
@@ -174,7 +195,15 @@ def open_warehouse(*, code: str, name: str, priority: int) -> Warehouse:
     return warehouse
 
 
-@step
+@command
+def change_warehouse(*, code: str, name: str, priority: int) -> Warehouse:
+    """Rename a warehouse, or move it in the order in which reservations draw on stock. Raises UnknownWarehouse."""
+    if not Warehouse.objects.filter(pk=code).update(name=name, priority=priority):
+        raise UnknownWarehouse(code)
+    return Warehouse(code=code, name=name, priority=priority)
+
+
+@command
 def set_reorder_point(*, sku: str, units: int) -> None:
     """Let stock.low.v1 be emitted at ``units`` available; at once if that is what raising it means."""
     low, was_low = Q(available__lte=units), Q(available__lte=F("reorder_point"))

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("receipts", api.Receipts.as_view(), name="receipts"),
     path("adjustments", api.Adjustments.as_view(), name="adjustments"),
     path("internal/availability", internal_api.Availability.as_view()),
+    path("internal/opening-stock", internal_api.OpeningStock.as_view()),
     path("internal/reservations", internal_api.Reservations.as_view()),
     path(f"{_reservation}/secure", internal_api.Secure.as_view()),
     path(f"{_reservation}/commit", internal_api.Commit.as_view()),

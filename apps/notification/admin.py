@@ -1,13 +1,15 @@
 """A window on notification: templates are editable, messages are not; a parked one can be retried."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.notification import services, wording
-from apps.notification.models import Message, Template
-from shop.read_only import ReadOnlyAdmin
+from apps.notification.models import Message, MessageKind, Template
+from shop.backoffice.pages import Page, ReadOnlyAdmin
 
 
 class TemplateForm(forms.ModelForm[Template]):
@@ -21,12 +23,21 @@ class TemplateForm(forms.ModelForm[Template]):
 
 
 @admin.register(Template)
-class TemplateAdmin(admin.ModelAdmin[Template]):
+class TemplateAdmin(Page):
     """The shop's own wordings. Deleting one brings the built-in wording back."""
 
     form = TemplateForm
     list_display = ["kind", "subject"]
-    show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Template | None = None) -> list[str]:
+        return ["kind"] if obj else []
+
+    def save(self, request: HttpRequest, form: Any, formsets: Any) -> Template:
+        worded = form.instance
+        return services.word(kind=MessageKind(worded.kind), subject=worded.subject, text=worded.text)
+
+    def delete(self, request: HttpRequest, obj: Template) -> None:
+        services.use_built_in_wording(kind=MessageKind(obj.kind))
 
 
 @admin.register(Message)

@@ -4,11 +4,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from unfold.forms import ActionForm
 
-from apps.order import refunds, services
+from apps.order import refunds, services, taxes
 from apps.order.models import (
     Fulfilment,
     Order,
@@ -20,8 +20,8 @@ from apps.order.models import (
     TaxRate,
     TimelineEntry,
 )
+from shop.backoffice.pages import Inline, Page, ReadOnlyAdmin, ReadOnlyInline, rows_of
 from shop.money import Money
-from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 
 class LineInline(ReadOnlyInline):
@@ -41,10 +41,10 @@ class RefundInline(ReadOnlyInline):
 
 class TimelineInline(ReadOnlyInline):
     model = TimelineEntry
-    fields = ["at", "to", "note", "detail"]
+    fields = ["at", "to", "note", "detail", "actor"]
 
 
-class OrderActions(ActionForm):
+class OrderActions(ActionForm):  # type: ignore[misc]  # unfold is untyped
     """What the action "Refund" asks for."""
 
     amount = forms.DecimalField(required=False, min_value=0, label="Refund (empty: all that is left)")
@@ -153,13 +153,13 @@ class OrderPartAdmin(ReadOnlyAdmin):
 class TimelineAdmin(ReadOnlyAdmin):
     """The append-only history of all orders."""
 
-    list_display = ["at", "order", "to", "note", "detail"]
+    list_display = ["at", "order", "to", "note", "detail", "actor"]
     list_select_related = ["order"]
     ordering = ["-id"]
     search_fields = ["order__number"]
 
 
-class RateInline(admin.TabularInline[TaxRate, TaxCountry]):
+class RateInline(Inline):
     """Rates of one country."""
 
     model = TaxRate
@@ -167,21 +167,30 @@ class RateInline(admin.TabularInline[TaxRate, TaxCountry]):
 
 
 @admin.register(TaxCountry)
-class TaxCountryAdmin(admin.ModelAdmin[TaxCountry]):
+class TaxCountryAdmin(Page):
     """Taxes by country. A change holds for quotes made from then on."""
 
     list_display = ["country", "prices_include_tax"]
     inlines = [RateInline]
-    search_fields = ["country"]
-    show_full_result_count = False
+    search_fields = ["=country"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TaxCountry | None = None) -> list[str]:
+        return ["country"] if obj else []
+
+    def save(self, request: HttpRequest, form: Any, formsets: Any) -> TaxCountry:
+        return taxes.put_country(
+            country=form.instance.country,
+            prices_include_tax=form.instance.prices_include_tax,
+            rates={row["tax_class"]: row["percent"] for row in rows_of(formsets[0])},
+        )
+
+    def delete(self, request: HttpRequest, obj: TaxCountry) -> None:
+        taxes.remove_country(country=obj.pk)
 
 
 @admin.register(TaxRate)
-class TaxRateAdmin(admin.ModelAdmin[TaxRate]):
-    """All rates of all countries."""
+class TaxRateAdmin(ReadOnlyAdmin):
+    """All rates of all countries; they are changed on their country's page."""
 
     list_display = ["country_id", "tax_class", "percent"]
-    list_filter = ["tax_class"]
-    raw_id_fields = ["country"]
     search_fields = ["=country__country"]
-    show_full_result_count = False

@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 
 from apps.order.leases import Leased
 from apps.order.states import CAPTURED_AT, Note, Position, Reason, State
+from shop.changes.fields import StaffActor
 from shop.fields import COUNTRY_PATTERN, AmountField, CurrencyField, SkuField
 from shop.money import Money
 
@@ -341,6 +342,7 @@ class TimelineEntry(models.Model):
     to = models.CharField(max_length=10, choices=State, blank=True, db_default="")
     note = models.CharField(max_length=20, choices=Note, blank=True, db_default="")
     detail = models.CharField(max_length=300, blank=True, db_default="")
+    actor = models.UUIDField(null=True, editable=False, db_default=StaffActor())  # who of the staff did it
     at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from apps.payment import services
 from apps.payment.models import Attempt, Entry, Payment, Refund
-from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
+from shop.backoffice.pages import ReadOnlyAdmin, ReadOnlyInline
 
 
 class RefundInline(ReadOnlyInline):

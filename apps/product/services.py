@@ -135,19 +135,19 @@ def _insert(product: Product, *, first_sku: str) -> None:
 
 def _insert_variants(product: Product, variants: Sequence[NewVariant]) -> None:
     rows = [
-        Variant(
-            product=product,
-            position=position,
-            sku=new.sku,
-            options=dict(new.options),
-            price=new.price.amount,
-            currency=new.price.currency,
-            tax_class=new.tax_class,
-            weight_g=new.weight_g,
-        )
+        {
+            "sku": new.sku,
+            "position": position,
+            "options": dict(new.options),
+            "price": str(new.price.amount),
+            "currency": new.price.currency,
+            "tax_class": new.tax_class,
+            "weight_g": new.weight_g,
+        }
         for position, new in enumerate(variants)
     ]
-    Variant.objects.bulk_create(rows, ignore_conflicts=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_VARIANTS, [product.pk, json.dumps(rows)])
     ours = list(Variant.objects.filter(product=product).values_list("sku", flat=True))
     if len(ours) < len(rows):
         named = [new.sku for new in variants]
@@ -173,9 +173,18 @@ INSERT INTO product_product (slug, name, description, category_id, published)
 VALUES (%s, %s, %s, %s, %s) ON CONFLICT (slug) DO NOTHING RETURNING id
 """
 
+_INSERT_VARIANTS = """
+INSERT INTO product_variant (product_id, sku, position, options, price, currency, tax_class, weight_g)
+SELECT %s, sku, position, options, price, currency, tax_class, weight_g
+FROM jsonb_to_recordset(%s::jsonb) AS new(
+    sku text, position int, options jsonb, price numeric, currency text, tax_class text, weight_g int
+)
+ON CONFLICT (sku) DO NOTHING
+"""
+
 _RAISE = """
 INSERT INTO product_revision AS revision DEFAULT VALUES
-ON CONFLICT (id) DO UPDATE SET number = revision.number + 1
+ON CONFLICT (id) DO UPDATE SET number = revision.number + 1, products = revision.number + 1
 """
 
 # One statement, whatever the number of SKUs; in SKU order, so that two of them cannot deadlock.

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 
 from apps.user import services, sessions
 from apps.user.models import Address, RefreshToken, RevocationReason, TokenFamily
+from shop.backoffice.pages import Bounded, ReadOnlyAdmin, ReadOnlyInline
 from shop.identity.models import Account
-from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 
 class AccountForm(UserChangeForm):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -44,7 +44,7 @@ class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
 
 
 @admin.register(Account)
-class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+class AccountAdmin(UserAdmin, Bounded):  # type: ignore[type-arg]
     """Accounts. None is deleted here: deactivate it; its orders still name it."""
 
     form = AccountForm
@@ -62,7 +62,6 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
     ordering = ("-created_at", "id")
     filter_horizontal = ()
     readonly_fields = ("created_at", "last_login")
-    show_full_result_count = False
 
     def has_delete_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
         return False
@@ -75,7 +74,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Address)
-class AddressAdmin(admin.ModelAdmin[Address]):
+class AddressAdmin(Bounded):
     """Customers' address books."""
 
     list_display = ["name", "city", "country", "account"]
@@ -83,7 +82,6 @@ class AddressAdmin(admin.ModelAdmin[Address]):
     raw_id_fields = ["account"]
     search_fields = ["name", "city", "account__email"]
     ordering = ["-created_at", "id"]
-    show_full_result_count = False
 
 
 class RefreshTokens(ReadOnlyInline):

@@ -9,6 +9,7 @@ from django.db import IntegrityError
 from apps.user import sessions
 from apps.user.events import AccountRegistered
 from apps.user.models import Address, RevocationReason
+from shop.changes import services as changes
 from shop.events.emit import emit
 from shop.identity.models import Account
 from shop.transactions import command
@@ -64,6 +65,7 @@ def _make_staff(*, email: str, name: str, superuser: bool) -> Account:
 def set_password(*, account_id: UUID, encoded: str) -> None:
     """Replace an account's password by one hashed with ``make_password``; all its refresh tokens end."""
     Account.objects.filter(pk=account_id).update(password=encoded)
+    changes.note(table=Account._meta.db_table, row=account_id, action="password")
     sessions.end_all(account_id=account_id, reason=RevocationReason.CREDENTIALS_CHANGED)
 
 

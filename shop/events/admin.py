@@ -6,9 +6,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from shop.backoffice.pages import ReadOnlyAdmin
 from shop.events import relay
 from shop.events.models import Delivery, Event
-from shop.read_only import ReadOnlyAdmin
 
 
 @admin.register(Event)

@@ -28,6 +28,8 @@ class TokenAuthentication(authentication.BaseAuthentication):
         except tokens.InvalidToken as exc:
             raise exceptions.AuthenticationFailed("The access token is not valid.") from exc
         context.end_user.set(str(claims.account_id))
+        if claims.is_staff:
+            context.act_as_staff(claims.account_id, source="api")
         return claims.account(), claims
 
     def authenticate_header(self, request: Request) -> str:
@@ -41,6 +43,8 @@ class SessionAuthentication(authentication.SessionAuthentication):
         found = super().authenticate(request)
         if found is not None:
             context.end_user.set(str(found[0].pk))
+            if found[0].is_staff:
+                context.act_as_staff(found[0].pk, source="api")
         return found
 
 
@@ -57,6 +61,8 @@ class ServiceAuthentication(authentication.BaseAuthentication):
         except InvalidCredential as exc:
             raise exceptions.AuthenticationFailed("The service credential is not valid.") from exc
         context.end_user.set(credential.end_user)
+        if credential.staff:
+            context.act_as_staff(credential.end_user, source=credential.caller)
         _adopt_deadline(request)
         return CallingRole(credential.caller), credential
 

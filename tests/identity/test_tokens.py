@@ -53,7 +53,7 @@ def test_a_token_names_its_account_and_nothing_personal(account: Account) -> Non
     assert shadow.is_authenticated
     assert shadow.is_active
     said = jwt.decode(token, options={"verify_signature": False})
-    assert set(said) == {"iss", "aud", "sub", "iat", "exp", "jti", "is_staff", "is_superuser"}
+    assert set(said) == {"iss", "aud", "sub", "iat", "exp", "jti", "is_staff", "is_superuser", "staff_roles"}
     assert said["exp"] - said["iat"] == 15 * 60
 
 

@@ -5,6 +5,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
+import shop.changes.fields
 import shop.fields
 import uuid
 from django.db import migrations, models
@@ -176,6 +177,7 @@ class Migration(migrations.Migration):
                 ('to', models.CharField(blank=True, choices=[('pending', 'Pending'), ('confirmed', 'Confirmed'), ('shipped', 'Shipped'), ('delivered', 'Delivered'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled')], db_default='', max_length=10)),
                 ('note', models.CharField(blank=True, choices=[('cancel-requested', 'Cancel Requested'), ('parked', 'Parked'), ('retried', 'Retried'), ('settled', 'Settled'), ('refund-requested', 'Refund Requested'), ('refunded', 'Refunded'), ('refund-refused', 'Refund Refused')], db_default='', max_length=20)),
                 ('detail', models.CharField(blank=True, db_default='', max_length=300)),
+                ('actor', models.UUIDField(db_default=shop.changes.fields.StaffActor(), editable=False, null=True)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='timeline', to='order.order')),
             ],
