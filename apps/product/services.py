@@ -3,12 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import connection
 from django.utils.text import slugify
 
-from apps.product.models import Category, Product, Variant
+from apps.product import putting
+from apps.product.drafts import Difference, ProductDraft, Put
+from apps.product.errors import SkuTaken as SkuTaken
+from apps.product.errors import UnknownAttribute as UnknownAttribute
+from apps.product.errors import WrongKind as WrongKind
+from apps.product.models import Category, Product, StockOpening, Variant
+from shop import wake
 from shop.money import Money
 from shop.transactions import command, step
 
@@ -23,14 +29,6 @@ class UnknownSku(Exception):
 
 class SlugTaken(Exception):
     """Another category has this slug."""
-
-
-class SkuTaken(Exception):
-    """Variants with these SKUs exist already, or the request names one twice."""
-
-    def __init__(self, skus: Sequence[str]) -> None:
-        super().__init__(", ".join(skus))
-        self.skus = list(skus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +94,41 @@ def change_product(
     _set_prices(product, prices or {})
     catalogue_changed()
     return product
+
+
+@command
+def put_products(*, drafts: Sequence[ProductDraft]) -> Put:
+    """Create the products of ``drafts``, or make them equal; all or none. A repeat changes nothing.
+
+    Variants and pictures that a draft does not name are removed, uploads excepted; a picture whose
+    address stays keeps its file. Raises SkuTaken, UnknownAttribute, WrongKind.
+    """
+    done = put_products_step(drafts=drafts)
+    if done.created or done.changed:
+        catalogue_changed()
+    return done
+
+
+@step
+def put_products_step(*, drafts: Sequence[ProductDraft]) -> Put:
+    """``put_products`` for a caller with more to put: it calls ``catalogue_changed`` once, at its end."""
+    return putting.put(drafts)
+
+
+def diff(drafts: Sequence[ProductDraft]) -> list[Difference]:
+    """What ``put_products`` would do, in the order of ``drafts``. Raises UnknownAttribute, WrongKind."""
+    return putting.diff(drafts)
+
+
+@step
+def open_stock_later(*, batch: UUID, units: Mapping[str, int]) -> None:
+    """Have inventory told of the first units of each SKU, once this transaction has committed.
+
+    What was noted for the same batch before stays as it is.
+    """
+    rows = [StockOpening(batch=batch, sku=sku, quantity=quantity) for sku, quantity in units.items()]
+    StockOpening.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
+    wake.after_commit("product", "open_stock")
 
 
 @step
