@@ -9,7 +9,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import BasePagination
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -19,7 +18,7 @@ from apps.product import catalogue, listing, services
 from apps.product.models import Category, Product
 from shop.fields import MoneyIn, MoneyOut, SkuIn
 from shop.idempotency import keys
-from shop.identity.authentication import IsStaff
+from shop.identity.authentication import EVERYONE, May
 from shop.money import MAX, Money
 from shop.pagination import CursorPagination
 from shop.problems import Problem
@@ -190,20 +189,13 @@ class ProductsQuery(serializers.Serializer[Any]):
     limit = serializers.IntegerField(required=False, min_value=1, max_value=CursorPagination.max_page_size)
 
 
-class StaffWrites(IsStaff):
-    """Everybody may read; the people who run the shop may write."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.method in SAFE_METHODS or super().has_permission(request, view)
-
-
 class CatalogueView(GenericAPIView[Any]):
     """A catalogue resource. Its JSON carries an ETag, and 304 costs one statement.
 
     Pages for people carry none: what they show depends on who looks.
     """
 
-    permission_classes = [StaffWrites]
+    permission_classes = [May("product.change_product", reading=EVERYONE)]
     pagination_class: type[BasePagination] | None = None
 
     def cached(self, request: Request, build: Callable[[], Any]) -> Response:
@@ -228,6 +220,7 @@ class Products(CatalogueView):
     """The published products, 20 a page: search by words of the name, filter, order. Staff add products."""
 
     queryset = Product.objects.all()
+    permission_classes = [May("product.add_product", reading=EVERYONE)]
     serializer_class = ProductIn
 
     @extend_schema(operation_id="products_list", parameters=[ProductsQuery], responses=ProductsOut)
@@ -332,6 +325,7 @@ class Categories(CatalogueView):
     """All categories; ``parent`` makes them a tree. Staff add categories."""
 
     queryset = Category.objects.select_related("parent")
+    permission_classes = [May("product.add_category", reading=EVERYONE)]
     serializer_class = CategoryIn
     pagination_class = CursorPagination
     ordering = ("name", "id")

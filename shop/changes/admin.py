@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from shop.backoffice.pages import ReadOnlyAdmin
 from shop.changes.models import Change
-from shop.read_only import ReadOnlyAdmin
 
 
 @admin.register(Change)
