@@ -34,6 +34,7 @@ def queue(received: Received, *, kind: MessageKind, account_id: str = "", email:
         kind=kind,
         account_id=UUID(account_id) if account_id else None,
         email="" if account_id else email,
+        about=received.payload.get("order_number", ""),
         subject=said.subject,
         text=said.text,
     )

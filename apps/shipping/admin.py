@@ -6,7 +6,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from apps.shipping import tariffs
-from apps.shipping.models import Rate, Shipment, ShippingMethod, TrackingEntry, Zone, ZoneArea
+from apps.shipping.models import Rate, Shipment, ShipmentState, ShippingMethod, TrackingEntry, Zone, ZoneArea
+from shop.backoffice import marks
 from shop.backoffice.pages import Inline, Page, ReadOnlyAdmin, ReadOnlyInline, rows_of
 
 
@@ -57,7 +58,8 @@ class ZoneAreaAdmin(ReadOnlyAdmin):
 
     list_display = ["country", "postal_prefix", "zone"]
     list_select_related = ["zone"]
-    search_fields = ["=country"]
+    search_fields = ["country"]
+    search_help_text = "Two letters, as in DE"
 
 
 @admin.register(Rate)
@@ -84,6 +86,15 @@ class RateAdmin(Page):
         tariffs.remove_rate(rate_id=obj.pk)
 
 
+TONES = {
+    ShipmentState.BOOKED: marks.QUIET,
+    ShipmentState.HANDED_OVER: marks.BUSY,
+    ShipmentState.IN_TRANSIT: marks.BUSY,
+    ShipmentState.DELIVERED: marks.GOOD,
+    ShipmentState.CANCELLED: marks.BAD,
+}
+
+
 class TrackingInline(ReadOnlyInline):
     """The history of one shipment."""
 
@@ -95,10 +106,23 @@ class TrackingInline(ReadOnlyInline):
 class ShipmentAdmin(ReadOnlyAdmin):
     """Shipments change by the order that owns them, or by the carrier."""
 
-    list_display = ["id", "order_number", "tracking_number", "method_id", "state", "changed_at"]
+    list_display = ["tracking", "order_number", "method_id", "status", "created_at", "changed_at"]
     list_filter = ["state"]
-    search_fields = ["=order_number", "=tracking_number"]
+    search_fields = ["order_number", "tracking_number__startswith"]
+    search_help_text = "Order number or tracking number"
+    ordering = ["-created_at", "id"]
     inlines = [TrackingInline]
+
+    @admin.display(description="Tracking number")
+    def tracking(self, shipment: Shipment) -> str:
+        return str(shipment)
+
+    @admin.display(description="State")
+    def status(self, shipment: Shipment) -> str:
+        return marks.tag(shipment.state, TONES[ShipmentState(shipment.state)])
+
+    def as_stored(self, lookup: str, text: str) -> str:
+        return text.upper()
 
 
 @admin.register(TrackingEntry)

@@ -16,7 +16,9 @@ class EventAdmin(ReadOnlyAdmin):
     """Facts that this process's roles have told."""
 
     list_display = ["name", "aggregate", "sequence", "created_at"]
-    search_fields = ["=id", "=aggregate"]
+    search_fields = ["id"]
+    search_help_text = "Event id"
+    ordering = ["-created_at", "id"]
 
 
 @admin.register(Delivery)
@@ -24,11 +26,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     """Events on their way. A parked one was refused by the subscriber's code and waits for a person."""
 
     actions = ["retry"]
-    list_display = ["id", "event", "subscriber", "state", "attempts", "due_at", "last_error"]
+    list_display = ["event", "emitter", "subscriber", "state", "attempts", "due_at", "last_error"]
     list_filter = ["state"]
     list_select_related = ["event"]
     ordering = ["-id"]
-    search_fields = ["=event__id", "=event__aggregate"]
+    search_fields = ["event"]
+    search_help_text = "Event id"
 
     @admin.action(description="Send parked deliveries again", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

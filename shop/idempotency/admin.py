@@ -10,4 +10,3 @@ class RecordAdmin(ReadOnlyAdmin):
 
     list_display = ["key", "resource", "created_at"]
     ordering = ["-created_at", "-id"]
-    search_fields = ["=key", "=resource"]

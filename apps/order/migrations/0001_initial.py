@@ -149,6 +149,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
                 ('amount', shop.fields.AmountField(decimal_places=3, max_digits=16)),
                 ('shares', models.JSONField()),
+                ('units', models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('succeeded', 'Succeeded'), ('refused', 'Refused')], db_default='pending', default='pending', max_length=10)),
                 ('code', models.CharField(blank=True, db_default='', default='', max_length=60)),
                 ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -261,5 +262,21 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='timelineentry',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('to', ''), models.Q(('note', ''), _negated=True)), models.Q(models.Q(('to', ''), _negated=True), ('note', '')), _connector='OR'), name='timeline_state_or_note'),
+        ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(condition=models.Q(('email', ''), _negated=True), fields=['email', '-placed_at'], name='order_of_guest'),
+        ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(condition=models.Q(('parked', True)), fields=['-placed_at'], name='order_parked'),
+        ),
+        migrations.AddIndex(
+            model_name='refund',
+            index=models.Index(fields=['-requested_at', '-id'], name='refund_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='refund',
+            index=models.Index(condition=models.Q(('parked', True)), fields=['requested_at'], name='refund_parked'),
         ),
     ]

@@ -1,13 +1,14 @@
 """What the admin's templates draw with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from shop.backoffice import links
+from shop.backoffice import links, marks
 
 register = template.Library()
 
@@ -24,6 +25,32 @@ def panel(role: str, name: str, key: object) -> dict[str, Any]:
 def admin_url(role: str, page: str = "", **query: object) -> str:
     """``links.admin_url`` for templates."""
     return links.admin_url(role, page, **query)
+
+
+@register.filter
+def money(amount: Decimal, currency: str) -> str:
+    """``marks.money`` for templates."""
+    return marks.money(amount, currency)
+
+
+@register.filter
+def value_of(data: Mapping[str, object], name: str) -> object:
+    """One value of a mapping whose key is not known to the template; "" without one."""
+    return data.get(name, "")
+
+
+@register.filter
+def in_lines(address: Mapping[str, str]) -> list[str]:
+    """A postal address as it is written, without what it does not have."""
+    town = f"{address.get('postal_code', '')} {address.get('city', '')}".strip()
+    parts = [*(address.get(name, "") for name in ("name", "line1", "line2")), town]
+    return [part for part in (*parts, address.get("region", ""), address.get("country", "")) if part]
+
+
+@register.simple_tag
+def tag(text: object, tone: str = marks.QUIET) -> SafeString:
+    """``marks.tag`` for templates."""
+    return marks.tag(text, tone)
 
 
 @register.simple_tag

@@ -1,13 +1,17 @@
 // Fills panels: fragments of other roles' admin. A role that wants its own sign-on gets it on the way.
 "use strict";
-(() => {
-  async function signOn(answer) {
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const form = page.querySelector("form");
-    if (!form) throw new Error("sign-on");
-    return fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-  }
 
+// What a role of the shop answers under a path of its admin; its sign-on, where it asks for one, is gone through.
+async function deskFetch(path, limit_ms = 10000) {
+  const answer = await fetch(path, { signal: AbortSignal.timeout(limit_ms) });
+  if (!answer.headers.get("X-Sign-On")) return answer;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const form = page.querySelector("form[method=post]");
+  const action = new URL(form.getAttribute("action"), answer.url);
+  return fetch(action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+}
+
+(() => {
   function say(panel, text, again) {
     if (!again && panel.hasAttribute("data-quiet")) return panel.remove();
     const line = document.createElement("p");
@@ -27,8 +31,7 @@
   async function fill(panel) {
     panel.setAttribute("aria-busy", "true");
     try {
-      let answer = await fetch(panel.dataset.panel, { signal: AbortSignal.timeout(10000) });
-      if (answer.headers.get("X-Sign-On")) answer = await signOn(answer);
+      const answer = await deskFetch(panel.dataset.panel);
       if (answer.status === 403) say(panel, "Not yours to see.");
       else if (answer.status === 404) say(panel, "Nothing is known here.");
       else if (!answer.ok || !answer.headers.get("X-Panel")) say(panel, "No answer just now.", true);
@@ -37,10 +40,17 @@
       say(panel, "No answer just now.", true);
     }
     panel.removeAttribute("aria-busy");
-    panel.dispatchEvent(new CustomEvent("panel", { bubbles: true }));
+    nothing();
+  }
+
+  // The search page says so when no role has found anything.
+  function nothing() {
+    const line = document.querySelector("[data-nothing]");
+    if (line) line.hidden = Boolean(document.querySelector(".desk-hits, [data-panel][aria-busy]"));
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("[data-panel]").forEach(fill);
+    nothing();
   });
 })();
