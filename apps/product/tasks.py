@@ -1,6 +1,6 @@
 """Background work of product."""
 
-from apps.product import openings
+from apps.product import openings, services
 from shop.jobs import job
 
 
@@ -8,3 +8,9 @@ from shop.jobs import job
 def open_stock() -> int:
     """Tell inventory of one batch of opening stock."""
     return openings.send_due()
+
+
+@job()
+def publish_scheduled() -> int:
+    """Publish the products whose time has come."""
+    return services.publish_due()
