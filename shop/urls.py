@@ -13,7 +13,8 @@ from shop.audit.api import Facts, Pending, Rules
 from shop.backoffice.site import Site, urls_of
 from shop.env import env
 from shop.events.api import Events
-from shop.roles import ROLES
+from shop.identity import sign_on
+from shop.roles import KEYS, ROLES
 
 handler400 = "shop.problems.bad_request"
 handler403 = "shop.problems.forbidden"
@@ -40,9 +41,20 @@ def _role_urls(role: str) -> list[URLPattern | URLResolver]:
 def _admin_urls(role: str) -> list[URLPattern | URLResolver]:
     """A role's admin; in one process only what the pages of others show of it, beside the one admin."""
     if env.role:
-        return [path(f"{role}/admin/", admin.site.urls)]
+        own = [] if role == KEYS else _sign_on_urls(role)
+        return [*own, path(f"{role}/admin/", admin.site.urls)]
     shown = (urls_of(role, cast(Site, admin.site)), f"{role}-admin")
     return [path(f"{role}/admin/", include(shown)), path(f"{role}/admin/", RedirectView.as_view(url="/admin/"))]
+
+
+def _sign_on_urls(role: str) -> list[URLPattern | URLResolver]:
+    """Instead of a login form: only user has passwords."""
+    return [
+        path(f"{role}/admin/login", sign_on.start),
+        path(f"{role}/admin/login/", sign_on.start),
+        path(f"{role}/admin/logout/", sign_on.sign_out),
+        path(f"{role}/admin/sign-on", sign_on.SignOn.as_view()),
+    ]
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

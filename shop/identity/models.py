@@ -88,6 +88,16 @@ class TokenKey(models.Model):
         return self.kid
 
 
+class UsedSignOn(models.Model):
+    """A one-time token that has opened a session here: a second use is refused. Kept until it has expired."""
+
+    jti = models.UUIDField(primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.jti)
+
+
 class SignInThrottle(models.Model):
     """Failed sign-ins of one subject (``email:<SHA-256>`` or ``address:<network address>``) in its window.
 

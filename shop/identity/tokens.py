@@ -65,7 +65,7 @@ def mint(account: Account) -> str:
         "is_superuser": account.is_superuser,
         "staff_roles": account.staff_roles,
     }
-    kid, key = _signing_key()
+    kid, key = signing_key()
     return jwt.encode(claims, key, algorithm="EdDSA", headers={"typ": TYPE, "kid": kid})
 
 
@@ -75,7 +75,7 @@ def verify(token: str) -> Claims:
     claims = _verified(role, token)
     if claims.expires_at <= time.time():
         raise InvalidToken("expired")
-    _key(role, claims.kid)  # a withdrawn key ends its tokens
+    key_of(role, claims.kid)  # a withdrawn key ends its tokens
     return claims
 
 
@@ -88,7 +88,7 @@ def _verified(role: str, token: str) -> Claims:
         kid = str(header.get("kid"))
         claims = jwt.decode(
             token,
-            _key(role, kid),
+            key_of(role, kid),
             algorithms=["EdDSA"],
             audience=AUDIENCE,
             issuer=ISSUER,
@@ -107,14 +107,16 @@ def _verified(role: str, token: str) -> Claims:
         raise InvalidToken(exc.__class__.__name__) from None
 
 
-def _key(role: str, kid: str) -> Ed25519PublicKey:
+def key_of(role: str, kid: str) -> Ed25519PublicKey:
+    """The published key ``kid``, as ``role`` knows it. Raises InvalidToken; NoAnswer when that cannot be found out."""
     try:
         return keyring.of(role).find(kid)
     except keyring.UnknownKey:
         raise InvalidToken("unknown key") from None
 
 
-def _signing_key() -> tuple[str, Ed25519PrivateKey]:
+def signing_key() -> tuple[str, Ed25519PrivateKey]:
+    """The active key and its kid. Raises ImproperlyConfigured without one."""
     try:
         kid = keyfiles.active_kid(env.token_keys)
         return kid, _private_key(kid)

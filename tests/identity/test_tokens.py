@@ -35,7 +35,7 @@ def forge(account: Account) -> Mint:
     def make(
         *, key: Ed25519PrivateKey | str | None = None, alg: str = "EdDSA", typ: str = "at+jwt", **claims: object
     ) -> str:
-        kid, own = tokens._signing_key()
+        kid, own = tokens.signing_key()
         good = jwt.decode(tokens.mint(account), options={"verify_signature": False})
         changed = {name: value for name, value in (good | claims).items() if value is not None}
         signer = own if key is None else key

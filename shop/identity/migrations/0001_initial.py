@@ -24,6 +24,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='UsedSignOn',
+            fields=[
+                ('jti', models.UUIDField(primary_key=True, serialize=False)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name='TokenKey',
             fields=[
                 ('kid', models.CharField(max_length=64, primary_key=True, serialize=False)),
