@@ -5,14 +5,24 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from apps.product import admin_bulk, admin_pictures, admin_reviews, bulk, editing, pictures, services, structure
+from apps.product import (
+    admin_bulk,
+    admin_history,
+    admin_pictures,
+    admin_reviews,
+    bulk,
+    editing,
+    pictures,
+    services,
+    structure,
+)
 from apps.product.admin_forms import (
     Ordered,
     PictureForm,
@@ -27,6 +37,7 @@ from apps.product.admin_forms import (
 from apps.product.admin_list import ProductList, StateFilter, Summary, found
 from apps.product.models import (
     Attribute,
+    AttributeValue,
     Category,
     Image,
     Level,
@@ -73,8 +84,17 @@ class VariantInline(Inline):
         return super().get_formset(request, obj, can_order=True, **bounds, **kwargs)
 
 
+class CataloguePage(Page):
+    """A page whose history is that of its row and of ``parts``: models with a foreign key ``product`` to it."""
+
+    parts: tuple[type[Model], ...] = ()
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        return admin_history.view(self, request, self.get_object(request, object_id), self.parts)
+
+
 @admin.register(Product)
-class ProductAdmin(Page):
+class ProductAdmin(CataloguePage):
     """Products: found by name, SKU or barcode; drafts are shown to staff only."""
 
     REFUSALS = (
@@ -103,6 +123,7 @@ class ProductAdmin(Page):
     change_list_template = "product/admin/products.html"
     compressed_fields = False
     warn_unsaved_form = True
+    parts = (Variant, Image, AttributeValue, Related)
 
     class Media:
         css = {"all": ("product/admin.css",)}
@@ -271,7 +292,7 @@ def _summary(product: Product) -> Summary | None:
 
 
 @admin.register(Category)
-class CategoryAdmin(Page):
+class CategoryAdmin(CataloguePage):
     """Categories and where they hang."""
 
     REFUSALS = (structure.SlugTaken, structure.Loop, structure.InUse)
@@ -297,7 +318,7 @@ class CategoryAdmin(Page):
 
 
 @admin.register(Attribute)
-class AttributeAdmin(Page):
+class AttributeAdmin(CataloguePage):
     """What products are described by. Code and kind do not change: addresses and values depend on them."""
 
     REFUSALS = (structure.SlugTaken, structure.InUse)

@@ -295,6 +295,8 @@ class VariantForm(_Row):
         self.currency = variant.currency or env.currency
         self.available = levels.get(variant.sku)
         self.columns = option_columns(names)
+        if variant.pk is None:
+            self.initial.update(weight_g=0, tax_class="standard")
         for index in range(self.columns):
             value = variant.options.get(names[index], "") if index < len(names) else ""
             self.fields[f"value_{index}"] = forms.CharField(

@@ -8,7 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from apps.product import editing, pictures, thumbnails
-from apps.product.models import Image
+from apps.product.errors import UnknownSku
+from apps.product.models import Image, Variant
 
 AT_ONCE = 20  # files of one request; the page's script sends one by one
 
@@ -30,15 +31,14 @@ def checked(files: Sequence[Any]) -> list[Upload]:
 
 
 def put(product_id: int, upload: Upload) -> Image:
-    """Keep a picture, behind the product's others. Raises pictures.BadPicture, editing.Gone."""
-    image = editing.add_picture(product_id=product_id)
+    """Keep a picture, behind the product's others. Raises pictures.BadPicture, pictures.TooMany, editing.Gone."""
+    sku = Variant.objects.filter(product=product_id).order_by("position").values_list("sku", flat=True).first()
+    if sku is None:
+        raise editing.Gone
     try:
-        pictures.store(image_id=image.pk, data=upload.data)
-    except pictures.BadPicture:
-        editing.forget_picture(image_id=image.pk)
-        raise
-    image.refresh_from_db()
-    return image
+        return pictures.upload(sku=sku, data=upload.data)
+    except UnknownSku as exc:
+        raise editing.Gone from exc
 
 
 def thumbnail(digest: str) -> str:
@@ -56,6 +56,8 @@ def upload(page: Any, request: HttpRequest, product_id: int) -> HttpResponse:
         kept = [put(product_id, each) for each in checked(request.FILES.getlist("pictures"))]
     except pictures.BadPicture as exc:
         return JsonResponse({"error": str(exc)}, status=422)
+    except pictures.TooMany:
+        return JsonResponse({"error": f"A product has at most {pictures.MOST} pictures."}, status=422)
     except editing.Gone:
         return JsonResponse({"error": "This product was deleted meanwhile."}, status=404)
     return JsonResponse({"pictures": [{"id": image.pk, "thumbnail": thumbnail(image.digest)} for image in kept]})

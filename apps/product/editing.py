@@ -11,11 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max
 from django.db.models.functions import Now
 
 from apps.product.drafts import ImageDraft, ProductDraft
-from apps.product.models import Image, Product
+from apps.product.models import Product
 from apps.product.services import SlugTaken, catalogue_changed, put_products_step
 from shop.transactions import command
 
@@ -73,20 +72,6 @@ def delete_product(*, product_id: int) -> None:
     """Delete a product with its variants, pictures and reviews. Orders keep what they say of it. Raises Gone."""
     _locked(product_id).delete()
     catalogue_changed()
-
-
-@command
-def add_picture(*, product_id: int) -> Image:
-    """Make room for an upload, behind the other pictures; its file comes by ``pictures.store``. Raises Gone."""
-    _locked(product_id)
-    last = Image.objects.filter(product=product_id).aggregate(last=Max("position"))["last"]
-    return Image.objects.create(product_id=product_id, position=0 if last is None else last + 1)
-
-
-@command
-def forget_picture(*, image_id: int) -> None:
-    """Take back the room of an upload whose file was refused."""
-    Image.objects.filter(pk=image_id, digest="").delete()
 
 
 def _locked(product_id: int) -> Product:

@@ -185,7 +185,12 @@ def test_everything_is_edited_on_one_page(manager: Client, lamp: Product, lamps:
 
     lamp = Product.objects.get(pk=lamp.pk)
     assert (lamp.name, lamp.description, lamp.category, lamp.vendor) == ("Desk lamp", "Warm.\r\nSmall.", tables, "Holm")
-    assert (lamp.kind, lamp.tags, lamp.seo_title, lamp.seo_description) == ("Lamp", ["wood", "new"], "Lamps", "The lamp")
+    assert (lamp.kind, lamp.tags, lamp.seo_title, lamp.seo_description) == (
+        "Lamp",
+        ["wood", "new"],
+        "Lamps",
+        "The lamp",
+    )
     assert (lamp.published, lamp.publish_at and lamp.publish_at.isoformat()) == (False, "2031-02-03T04:05:00+00:00")
     assert lamp.option_names == ["Size", "Colour"]
     assert [related.other for related in lamp.related.all()] == [other]
@@ -265,7 +270,8 @@ def test_a_product_is_added_with_its_pictures(manager: Client, lamps: str) -> No
         "variants-0-price": "99.90",
         "new_pictures": [SimpleUploadedFile("a.png", _picture()), SimpleUploadedFile("b.png", _picture("blue"))],
     }
-    assert manager.post(ADD, fields).status_code == 302
+    sent = manager.post(ADD, fields)
+    assert sent.status_code == 302, _errors(sent)
     arc = Product.objects.get()
     assert (arc.slug, arc.published, arc.variants.get().currency) == ("arc", False, "EUR")
     assert list(arc.images.values_list("state", flat=True)) == ["ready", "ready"]
@@ -274,7 +280,10 @@ def test_a_product_is_added_with_its_pictures(manager: Client, lamps: str) -> No
 # --- Refusals
 
 REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
-    "a SKU of another product": ({"variants-0-sku": "TAKEN"}, "Taken already, by another product or another row: TAKEN."),
+    "a SKU of another product": (
+        {"variants-0-sku": "TAKEN"},
+        "Taken already, by another product or another row: TAKEN.",
+    ),
     "a SKU twice": ({"variants-0-sku": "L-L"}, "another row: L-L."),
     "a SKU with a slash": ({"variants-0-sku": "a/b"}, "Letters, digits"),
     "no variant": ({"variants-0-DELETE": "on", "variants-1-DELETE": "on"}, "at least 1"),
@@ -310,7 +319,7 @@ def test_a_slug_belongs_to_one_product(manager: Client, lamp: Product) -> None:
     fields |= {"name": "Lamp", "slug": lamp.slug, "category": str(lamp.category_id)}
     fields |= {"variants-0-sku": "NEW", "variants-0-price": "1"}
     page = manager.post(ADD, fields)
-    assert "Another product has this address already." in page.text
+    assert "already exists" in page.text
     assert (Product.objects.count(), lamp.variants.count()) == (1, 2)
 
 
@@ -361,6 +370,7 @@ def test_the_page_costs_the_same_for_1_and_50_variants(manager: Client, lamps: s
     sell("ONE", name="One")
     sell("MANY", name="Many", more=49)
     costs = {}
+    opened(manager, _page(Product.objects.get(name="One")))  # what is read once in a process
     for name in ("One", "Many"):
         product = Product.objects.get(name=name)
         with CaptureQueriesContext(connection) as opening:
@@ -530,9 +540,7 @@ def test_reviews_are_decided_on_the_page_and_in_the_list(manager: Client, lamp: 
     first, second, third = (_reviewed(lamp, f"Text {n}") for n in range(3))
     assert "Text 0" in manager.get(_page(lamp)).text
     address = reverse("admin:product_reviews", args=[lamp.pk])
-    part = manager.post(
-        address, {"review": first.pk, "decision": "approve"}, headers={"X-Requested-With": "fetch"}
-    )
+    part = manager.post(address, {"review": first.pk, "decision": "approve"}, headers={"X-Requested-With": "fetch"})
     assert (part.status_code, "approved" in part.text, "<html" in part.text) == (200, True, False)
     assert manager.post(address, {"review": "x", "decision": "approve"}).status_code == 404
     chosen = {"action": "refuse", "_selected_action": [second.pk, third.pk]}
