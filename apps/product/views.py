@@ -27,6 +27,10 @@ class StaffWrites(IsStaff):
         return request.method in SAFE_METHODS or super().has_permission(request, view)
 
 
+class StaffOnly(IsStaff):
+    """For the people who run the shop."""
+
+
 class CatalogueView(GenericAPIView[Any]):
     """A catalogue resource. Its JSON carries an ETag, and 304 costs one statement.
 
