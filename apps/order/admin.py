@@ -76,7 +76,9 @@ class OrderAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page, or what its buttons do."""
-        order = self.get_object(request, object_id or "")
+        if object_id is None:  # the form to add one
+            raise PermissionDenied
+        order = self.get_object(request, object_id)
         if not self.has_view_permission(request, order):
             raise PermissionDenied
         if order is None:

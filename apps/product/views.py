@@ -27,7 +27,7 @@ class CatalogueView(GenericAPIView[Any]):
     show depends on who looks.
     """
 
-    permission_classes = [May("product.change_product", reading=EVERYONE)]
+    permission_classes = [May("product.change_product", reading=EVERYONE)]  # where a view names no other
     pagination_class: type[BasePagination] | None = None
 
     def cached(self, request: Request, build: Build) -> Response:
