@@ -84,17 +84,8 @@ class VariantInline(Inline):
         return super().get_formset(request, obj, can_order=True, **bounds, **kwargs)
 
 
-class CataloguePage(Page):
-    """A page whose history is that of its row and of ``parts``: models with a foreign key ``product`` to it."""
-
-    parts: tuple[type[Model], ...] = ()
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        return admin_history.view(self, request, self.get_object(request, object_id), self.parts)
-
-
 @admin.register(Product)
-class ProductAdmin(CataloguePage):
+class ProductAdmin(Page):
     """Products: found by name, SKU or barcode; drafts are shown to staff only."""
 
     REFUSALS = (
@@ -123,7 +114,6 @@ class ProductAdmin(CataloguePage):
     change_list_template = "product/admin/products.html"
     compressed_fields = False
     warn_unsaved_form = True
-    parts = (Variant, Image, AttributeValue, Related)
 
     class Media:
         css = {"all": ("product/admin.css",)}
@@ -223,6 +213,9 @@ class ProductAdmin(CataloguePage):
             }
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def history_parts(self, request: HttpRequest, obj: Any) -> dict[type[Model], str]:
+        return super().history_parts(request, obj) | {AttributeValue: "product_id", Related: "product_id"}
+
     def save(self, request: HttpRequest, form: Any, formsets: Any) -> Product:
         variants = next(rows for rows in formsets if rows.model is Variant)
         pictures = next((rows for rows in formsets if rows.model is Image), None)
@@ -292,7 +285,7 @@ def _summary(product: Product) -> Summary | None:
 
 
 @admin.register(Category)
-class CategoryAdmin(CataloguePage):
+class CategoryAdmin(Page):
     """Categories and where they hang."""
 
     REFUSALS = (structure.SlugTaken, structure.Loop, structure.InUse)
@@ -318,7 +311,7 @@ class CategoryAdmin(CataloguePage):
 
 
 @admin.register(Attribute)
-class AttributeAdmin(CataloguePage):
+class AttributeAdmin(Page):
     """What products are described by. Code and kind do not change: addresses and values depend on them."""
 
     REFUSALS = (structure.SlugTaken, structure.InUse)
