@@ -7,8 +7,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
+from django.urls import URLPattern
 
 from apps.product import services
+from apps.product.importing import admin_page
 from apps.product.models import Category, Level, Product, Revision, Variant
 from shop.backoffice.pages import Bounded, Inline, ReadOnlyAdmin
 
@@ -74,6 +76,9 @@ class ProductAdmin(CatalogueAdmin):
     prepopulated_fields = {"slug": ["name"]}
     inlines = [VariantInline]
     actions = ["publish", "withdraw"]
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*admin_page.urls(self.admin_site), *super().get_urls()]
 
     @admin.action(description="Publish", permissions=["change"])
     def publish(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
