@@ -7,14 +7,14 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from apps.product import (
     admin_bulk,
-    admin_history,
+    admin_export,
     admin_pictures,
     admin_reviews,
     bulk,
@@ -35,6 +35,7 @@ from apps.product.admin_forms import (
     form_with,
 )
 from apps.product.admin_list import ProductList, StateFilter, Summary, found
+from apps.product.importing import admin_page
 from apps.product.models import (
     Attribute,
     AttributeValue,
@@ -123,11 +124,18 @@ class ProductAdmin(Page):
         own = [
             path("<int:product_id>/pictures", self.admin_site.admin_view(self.upload), name="product_pictures"),
             path("<int:product_id>/reviews", self.admin_site.admin_view(self.reviews), name="product_reviews"),
+            path("export", self.admin_site.admin_view(admin_export.download), name="product_export"),
         ]
-        return own + super().get_urls()
+        return [*own, *admin_page.urls(self.admin_site), *super().get_urls()]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ProductList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        tools = [{"title": "Export", "icon": "download", "href": reverse("admin:product_export")}]
+        if request.user.has_perm(admin_page.PERMISSION):
+            tools.insert(0, {"title": "Import", "icon": "upload", "href": reverse("admin:product_import")})
+        return super().changelist_view(request, {"tools": tools, **(extra_context or {})})
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Product], search_term: str

@@ -86,7 +86,7 @@ class OnePicture(CatalogueView):
     """One picture of a product: take it away."""
 
     queryset = Image.objects.all()
-    permission_classes = [May("product.delete_image")]
+    permission_classes = [May("product.change_image")]
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, sku: str, picture: int) -> Response:

@@ -548,6 +548,21 @@ def test_reviews_are_decided_on_the_page_and_in_the_list(manager: Client, lamp: 
     assert list(Review.objects.order_by("id").values_list("state", flat=True)) == ["approved", "refused", "refused"]
 
 
+# --- Files
+
+
+def test_the_catalogue_comes_as_a_file(manager: Client, lamp: Product) -> None:
+    """Import and export are on the list, for those who may."""
+    page = manager.get(LIST).text
+    assert all(reverse(f"admin:product_{name}") in page for name in ("import", "export"))
+    sent = manager.get(reverse("admin:product_export"))
+    assert (sent.status_code, sent["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    assert b"L-S" in b"".join(sent.streaming_content)
+    support = _signed_in("support")
+    assert reverse("admin:product_import") not in support.get(LIST).text
+    assert _signed_in("order-clerk").get(reverse("admin:product_export")).status_code == 403
+
+
 # --- Permissions
 
 PAGES = ["product", "category", "attribute", "review"]
