@@ -233,6 +233,8 @@ ACTS = {
     )
 }
 
+PERMISSIONS = {"refund": "order.refund_order"} | {act.name: act.permission for act in ACTS.values()}
+
 
 def acts_for(request: HttpRequest, order: Order) -> list[Act]:
     """The buttons of the page: what fits the order, and its reader may do."""

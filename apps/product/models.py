@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from apps.product.importing.models import Import as Import
 from shop.fields import SKU_PATTERN, AmountField, CurrencyField, SkuField
 
 

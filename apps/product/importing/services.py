@@ -1,14 +1,15 @@
 """Bringing a file in: first all of it is looked at, then all of it is applied, or nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from uuid import UUID
 
 from apps.product import services as catalogue
 from apps.product.drafts import Difference, Fate, ProductDraft
 from apps.product.importing.catalogue_file import CatalogueFile, Progress
 from apps.product.importing.problems import Problems, RowProblem
-from apps.product.models import Attribute, Level, StockOpening
+from apps.product.models import Attribute, Import, Level, StockOpening
+from shop.changes import services as changes
 from shop.transactions import command, step
 
 SAMPLES = 50  # products shown of those that an import would create, and of those it would change
@@ -90,6 +91,7 @@ def apply_step(*, file: CatalogueFile, batch: UUID, progress: Progress) -> Count
     if problems.total:
         raise BadRows(problems)
     if new or counts.created or counts.changed:
+        changes.note(table=Import._meta.db_table, row=batch, action="import", after=asdict(counts))
         catalogue.catalogue_changed()
     return counts
 

@@ -8,9 +8,10 @@ from uuid import uuid4
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.product.importing import services
+from apps.product.importing import named_pictures, services
 from apps.product.importing.catalogue_file import CatalogueFile
 from apps.product.importing.problems import Unreadable
+from shop.changes import services as changes
 from shop.env import env
 
 _EVERY_S = 2.0  # between two lines of progress
@@ -45,6 +46,8 @@ class Command(BaseCommand):
             raise CommandError(_told(path, exc)) from exc
 
     def _import(self, path: Path, *, currency: str, dry_run: bool, pictures: Path | None, **_: Any) -> None:
+        if pictures is not None and not pictures.is_dir():
+            raise CommandError(f"--pictures {pictures}: no such folder")
         file = CatalogueFile(lambda: path.open("rb"), currency=currency)
         self._say(f"{path}: {file.table.format.told}; {file.products} products in {file.rows} rows")
         if unknown := file.table.header.unknown:
@@ -53,8 +56,11 @@ class Command(BaseCommand):
             self._show(services.preview(file=file, progress=self._progress("compared")))
             return
         services.validate(file=file, progress=self._progress("checked"))
-        counts = services.apply(file=file, batch=uuid4(), progress=self._progress("applied"))
+        with changes.coming_from(changes.IMPORT):
+            counts = services.apply(file=file, batch=uuid4(), progress=self._progress("applied"))
         self._count(counts)
+        if pictures is not None:
+            self._say(f"{named_pictures.hand_over(pictures)} pictures handed over from {pictures}")
 
     def _show(self, preview: services.Preview) -> None:
         for attribute in preview.new_attributes:
