@@ -103,6 +103,7 @@ STATIC_ROOT = _collected if _collected.is_dir() else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "shop.formats"
 USE_I18N = True
 TIME_ZONE = "UTC"
 USE_TZ = True

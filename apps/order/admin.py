@@ -48,7 +48,7 @@ class OrderAdmin(ReadOnlyAdmin):
     @admin.display(description="Needs you")
     def attention(self, order: Order) -> str:
         if order.parked:
-            return marks.tag(f"parked: {order.parked_reason}", marks.BAD)
+            return marks.waits(f"parked: {order.parked_reason}")
         return order.reason
 
     @admin.display(description="Customer")
@@ -76,9 +76,9 @@ class OrderAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page, or what its buttons do."""
-        order = self.get_object(request, object_id or "")
-        if not self.has_view_permission(request, order):
+        if object_id is None or not self.has_view_permission(request):
             raise PermissionDenied
+        order = self.get_object(request, object_id)
         if order is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
         if request.method == "POST":
@@ -132,12 +132,13 @@ class OrderAdmin(ReadOnlyAdmin):
                 "refund_id": uuid4(),
             }
             return TemplateResponse(request, "order/refund.html", context)
+        given = marks.money(form.money.amount, order.currency)
         try:
             form.give_back(refund_id)
         except desk.REFUSALS as exc:
             messages.error(request, desk.refusal(exc))
         else:
-            messages.success(request, f"{marks.money(form.money.amount, order.currency)} are given back.")
+            messages.success(request, f"{given} are given back.")
         return HttpResponseRedirect(request.get_full_path())
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
@@ -193,7 +194,7 @@ class RefundAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Needs you")
     def attention(self, refund: Refund) -> str:
-        return marks.tag(f"parked: {refund.parked_reason}", marks.BAD) if refund.parked else refund.code
+        return marks.waits(f"parked: {refund.parked_reason}") if refund.parked else refund.code
 
     def as_stored(self, lookup: str, text: str) -> str:
         return text.upper() if lookup == "order__number" else text

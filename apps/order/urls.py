@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from apps.order import api
+from apps.order import api, internal_api
 from shop.api import ApiRoot
 
 root = ApiRoot.as_view(links={"quotes": "order:quotes", "orders": "order:orders"})
@@ -14,4 +14,5 @@ urlpatterns: list[URLPattern] = [
     path("orders/<str:number>/timeline", api.Timeline.as_view(), name="timeline"),
     path("orders/<str:number>/cancel", api.Cancel.as_view(), name="cancel"),
     path("orders/<str:number>/refunds", api.Refunds.as_view(), name="refunds"),
+    path("internal/purchases", internal_api.Purchases.as_view()),
 ]

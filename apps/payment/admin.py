@@ -78,7 +78,7 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Needs you")
     def attention(self, payment: Payment) -> str:
-        return marks.tag(f"parked: {payment.parked_reason}", marks.BAD) if payment.parked else ""
+        return marks.waits(f"parked: {payment.parked_reason}") if payment.parked else ""
 
     def as_stored(self, lookup: str, text: str) -> str:
         return text.upper() if lookup == "order_number" else text

@@ -2,59 +2,76 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from apps.product import listing
+from apps.product.thumbnails import thumbnails
 from shop.money import Money
 
-_FACET_VALUES = 50  # categories that the first page counts, at most
-_COUNTED = 1000  # products counted of each; a count of 1000 means as many or more
+_RELATED = 8  # shown beside a product
 
 
-def revision() -> str | None:
-    """Names the present state of all that the catalogue shows; None while it has never had anything.
+@dataclass(frozen=True, slots=True)
+class State:
+    """The present state of all that the catalogue shows; ``products`` leaves stock out. See Revision.
 
     Read it before what it is to vouch for: a change in between then makes the tag too old, never too new.
     """
-    rows = _select("SELECT epoch, number FROM product_revision", [])
-    return f"{rows[0][0].hex[:8]}-{rows[0][1]}" if rows else None
+
+    epoch: UUID
+    number: int
+    products: int
+
+    @property
+    def tag(self) -> str:
+        """The state's name in an ETag."""
+        return f"{self.epoch.hex[:8]}-{self.number}"
+
+    def of(self, *, stock: bool) -> object:
+        """Names the state of the products, and of their ``stock``: what was read in it can be kept."""
+        return (self.epoch, self.number if stock else self.products, stock)
+
+
+def state() -> State | None:
+    """None while the catalogue has never had anything: one statement."""
+    rows = _select("SELECT epoch, number, products FROM product_revision", [])
+    return State(*rows[0]) if rows else None
 
 
 def page(query: listing.Query, cursor: listing.Cursor | None) -> tuple[list[dict[str, Any]], listing.Page]:
     """Products of one page as the list shows them: two statements, whatever their number."""
     found = listing.page(query, cursor)
-    return _products(found.ids), found
-
-
-def facets(query: listing.Query) -> dict[str, Any]:
-    """What the list could be narrowed to, with counts: one statement."""
-    counts = listing.category_counts(query, categories=_FACET_VALUES, products=_COUNTED)
-    return {"category": [{"value": slug, "name": name, "count": number} for slug, name, number in counts]}
+    return listed(found.ids), found
 
 
 def product(sku: str, *, drafts: bool = False) -> dict[str, Any] | None:
-    """The variant ``sku`` with its product and the product's other variants: one statement.
+    """The variant ``sku`` with its product and the product's other variants: two statements.
 
     None for an unknown SKU, and for one of a draft unless ``drafts``.
     """
-    rows = _select(_DETAIL, [sku])
-    if not rows or not (drafts or rows[0][3]):
+    rows = _select(_DETAIL, [_RELATED, _RELATED, sku])
+    if not rows or not (drafts or rows[0][1]):
         return None
-    variants = [_variant(row[8:]) | {"tax_class": row[-2], "weight_g": row[-1]} for row in rows]
-    slug, name, published, description, created_at, category, category_name = rows[0][1:8]
-    return next(variant for variant in variants if variant["sku"] == sku) | {
-        "slug": slug,
-        "name": name,
-        "description": description,
-        "category": {"slug": category, "name": category_name},
-        "published": published,
-        "created_at": created_at,
-        "in_stock": any(variant["available"] for variant in variants),
-        "variants": variants,
-    }
+    slug, published, created_at, details, own, related = rows[0][:6]
+    variants = [_sold(row[6:]) for row in rows]
+    return (
+        next(variant for variant in variants if variant["sku"] == sku)
+        | _details(details, own)
+        | {
+            "slug": slug,
+            "published": published,
+            "created_at": created_at,
+            "in_stock": any(variant["available"] for variant in variants),
+            "variants": variants,
+            "related": listed(related),
+        }
+    )
 
 
 def first_sku(product_id: int) -> str:
@@ -78,25 +95,88 @@ def prices(skus: Collection[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _products(ids: list[int]) -> list[dict[str, Any]]:
+def tree() -> list[dict[str, Any]]:
+    """The categories, each with those below it: one statement."""
+    rows = _select("SELECT id, parent_id, slug, name FROM product_category ORDER BY name, id", [])
+    shown: dict[int, dict[str, Any]] = {
+        own: {"slug": slug, "name": name, "children": []} for own, _, slug, name in rows
+    }
+    roots: list[dict[str, Any]] = []
+    for own, parent, _, _ in rows:
+        (roots if parent is None else shown[parent]["children"]).append(shown[own])
+    return roots
+
+
+@lru_cache(maxsize=256)
+def below(named: object, slug: str) -> tuple[int, ...]:
+    """Ids of a category and of all below it: one statement, or none.
+
+    ``named`` is the name of the catalogue's state, for which what was read is kept.
+    """
+    return tuple(number for (number,) in _select(_BELOW, [slug]))
+
+
+def listed(ids: list[int]) -> list[dict[str, Any]]:
+    """Products by id, as lists show them: one statement."""
     shown: dict[int, dict[str, Any]] = {}
-    for number, slug, name, category, *row in _select(_LISTED, [ids]):
+    for number, slug, name, category, rating_sum, rating_count, digest, alt, width, height, *row in (
+        _select(_LISTED, [ids]) if ids else ()
+    ):
         variant = _variant(row)
         if number not in shown:
-            own = {key: variant[key] for key in ("sku", "price", "available")}
-            shown[number] = {"slug": slug, "name": name, "category": category, **own, "in_stock": False, "variants": []}
+            shown[number] = {
+                "slug": slug,
+                "name": name,
+                "category": category,
+                "sku": variant["sku"],
+                "price": variant["price"],
+                "compare_at_price": variant["compare_at_price"],
+                "available": variant["available"],
+                "in_stock": False,
+                "rating": rating(rating_sum, rating_count),
+                "image": picture(digest, alt, width, height) if digest else None,
+                "variants": [],
+            }
         entry = shown[number]
         entry["variants"].append(variant)
         entry["in_stock"] = entry["in_stock"] or variant["available"] > 0
     return [shown[number] for number in ids if number in shown]
 
 
+def rating(total: int, count: int) -> dict[str, Any] | None:
+    """What customers think on average, from 1 to 5; None before the first approved review."""
+    return {"average": round(total / count, 1), "count": count} if count else None
+
+
+def picture(digest: str, alt: str, width: int, height: int) -> dict[str, Any]:
+    """A picture with its thumbnails."""
+    return {"alt": alt, "width": width, "height": height, "thumbnails": thumbnails(digest, width)}
+
+
+def _details(details: str, own: str) -> dict[str, Any]:
+    of_product, (attributes, images) = json.loads(details), json.loads(own)
+    seo_title, seo_description = of_product["seo"]
+    return {
+        **of_product,
+        "rating": rating(*of_product["rating"]),
+        "attributes": attributes or [],
+        "images": [{"id": number, **picture(*rest)} for number, *rest in images or ()],
+        "seo": {"title": seo_title or of_product["name"], "description": seo_description},
+    }
+
+
+def _sold(row: Iterable[Any]) -> dict[str, Any]:
+    *variant, tax_class, weight_g, barcode, image = row
+    return _variant(variant) | {"tax_class": tax_class, "weight_g": weight_g, "barcode": barcode, "image": image}
+
+
 def _variant(row: Iterable[Any]) -> dict[str, Any]:
-    sku, options, price, currency, available, *_ = row
+    sku, options, price, compare_at, currency, available = row
     return {
         "sku": sku,
         "options": json.loads(options),
         "price": _money(price, currency),
+        "compare_at_price": _money(compare_at, currency) if compare_at is not None and compare_at > price else None,
         "available": available,
     }
 
@@ -112,22 +192,72 @@ def _select(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
 
 
 _LISTED = """
-SELECT p.id, p.slug, p.name, c.slug, v.sku, v.options, v.price, v.currency, coalesce(l.available, 0)
+SELECT p.id, p.slug, p.name, c.slug, p.rating_sum, p.rating_count, i.digest, i.alt, i.width, i.height,
+    v.sku, v.options, v.price, v.compare_at_price, v.currency, coalesce(l.available, 0)
 FROM product_product p
 JOIN product_category c ON c.id = p.category_id
 JOIN product_variant v ON v.product_id = p.id
 LEFT JOIN product_level l ON l.sku = v.sku
+LEFT JOIN LATERAL (
+    SELECT digest, alt, width, height FROM product_image
+    WHERE product_id = p.id AND state = 'ready' AND v.position = 0 ORDER BY position, id LIMIT 1
+) i ON true
 WHERE p.id = ANY(%s) ORDER BY p.id, v.position
 """
 
+# Related products: those named, else the newest of the same category.
 _DETAIL = """
-SELECT p.id, p.slug, p.name, p.published, p.description, p.created_at, c.slug, c.name,
-    v.sku, v.options, v.price, v.currency, coalesce(l.available, 0), v.tax_class, v.weight_g
-FROM product_product p
-JOIN product_category c ON c.id = p.category_id
+WITH p AS MATERIALIZED (
+    SELECT p.id, p.slug, p.published, p.created_at,
+        jsonb_build_object('name', p.name, 'description', p.description, 'vendor', p.vendor, 'kind', p.kind,
+            'tags', p.tags, 'option_names', p.option_names, 'rating', jsonb_build_array(p.rating_sum, p.rating_count),
+            'seo', jsonb_build_array(p.seo_title, p.seo_description),
+            'category', jsonb_build_object('slug', c.slug, 'name', c.name)) AS details,
+        jsonb_build_array(
+            (
+                SELECT jsonb_agg(jsonb_build_object('code', a.code, 'name', a.name, 'unit', a.unit,
+                    'value', coalesce(trim_scale(value.number)::text, value.text)) ORDER BY a.position, a.name)
+                FROM product_attributevalue value JOIN product_attribute a ON a.id = value.attribute_id
+                WHERE value.product_id = p.id
+            ),
+            (
+                SELECT jsonb_agg(jsonb_build_array(id, digest, alt, width, height) ORDER BY position, id)
+                FROM product_image WHERE product_id = p.id AND state = 'ready'
+            )
+        ) AS own,
+        coalesce(
+            (
+                SELECT array_agg(other_id ORDER BY position, id) FROM (
+                    SELECT r.other_id, r.position, r.id FROM product_related r
+                    JOIN product_product other ON other.id = r.other_id AND other.published
+                    WHERE r.product_id = p.id ORDER BY r.position, r.id LIMIT %s
+                ) named
+            ),
+            array(
+                SELECT other.id FROM product_product other
+                WHERE other.published AND other.category_id = p.category_id AND other.id <> p.id
+                ORDER BY other.id DESC LIMIT %s
+            )
+        ) AS related
+    FROM product_product p JOIN product_category c ON c.id = p.category_id
+    WHERE p.id = (SELECT product_id FROM product_variant WHERE sku = %s)
+)
+SELECT p.slug, p.published, p.created_at, p.details, p.own, p.related,
+    v.sku, v.options, v.price, v.compare_at_price, v.currency, coalesce(l.available, 0), v.tax_class, v.weight_g,
+    v.barcode, v.image_id
+FROM p
 JOIN product_variant v ON v.product_id = p.id
 LEFT JOIN product_level l ON l.sku = v.sku
-WHERE p.id = (SELECT product_id FROM product_variant WHERE sku = %s) ORDER BY v.position
+ORDER BY v.position
+"""
+
+# UNION, not UNION ALL: a loop of parents ends.
+_BELOW = """
+WITH RECURSIVE below AS (
+    SELECT id FROM product_category WHERE slug = %s
+    UNION SELECT c.id FROM product_category c JOIN below ON c.parent_id = below.id
+)
+SELECT id FROM below
 """
 
 _PRICES = """

@@ -13,12 +13,13 @@ from typing import Any
 
 from django.db import connection
 
+from apps.product.search import Meaning
 from shop.env import env
 
 _LONGEST_CURSOR = 2000  # characters; the longest name escaped, twice over
 _MAX_ID = 2**63
 _PRICE = Decimal("0.001")  # as the column keeps it; quantizing refuses what has more digits than any column
-_WORDS = 8  # of a search that count; each must occur in the name
+_RANKED = 500  # newest products with the words in their names, and with them anywhere, that relevance compares
 
 # ordering -> the sort key's columns, and whether it descends. The last column is always the product's id.
 ORDERINGS: dict[str, tuple[tuple[str, ...], bool]] = {
@@ -27,6 +28,7 @@ ORDERINGS: dict[str, tuple[tuple[str, ...], bool]] = {
     "-name": (("p.name", "p.id"), True),
     "price": (("v.price", "v.product_id"), False),
     "-price": (("v.price", "v.product_id"), True),
+    "relevance": (("rank", "id"), True),
 }
 
 
@@ -34,17 +36,59 @@ class InvalidCursor(Exception):
     """The cursor was not made for this list in this ordering."""
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Values of a facet, one of which a product must have: ``code`` is "vendor", "tag", an option's or attribute's."""
+
+    code: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds of a number attribute, either of them None."""
+
+    code: str
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What a client asked to see. Prices are amounts in the shop's own currency."""
+    """What a client asked to see. Prices are amounts in the shop's own currency.
+
+    ``meaning`` is that of ``search``, ``categories`` the ids of ``category`` and those below it.
+    Without ``ordering`` a search is ordered by relevance, all else newest first.
+    """
 
     search: str = ""
+    meaning: Meaning | None = None
     category: str = ""
+    categories: tuple[int, ...] = ()
     price_min: Decimal | None = None
     price_max: Decimal | None = None
     in_stock: bool | None = None
-    ordering: str = "newest"
+    chosen: tuple[Chosen, ...] = ()
+    ranges: tuple[Range, ...] = ()
+    ordering: str = ""
     limit: int = 20
+
+    @property
+    def order(self) -> str:
+        """The ordering in force; relevance without a search is none."""
+        if self.search:
+            return self.ordering or "relevance"
+        return self.ordering if self.ordering not in {"", "relevance"} else "newest"
+
+    def without(self, code: str) -> "Query":
+        """This query, whatever may be chosen of one facet."""
+        if code == "category":
+            return replace(self, category="", categories=())
+        return replace(
+            self,
+            chosen=tuple(choice for choice in self.chosen if choice.code != code),
+            ranges=tuple(bounds for bounds in self.ranges if bounds.code != code),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +134,10 @@ def _unpacked(text: str, ordering: str) -> Cursor:
 
 def _typed(key: list[Any], columns: tuple[str, ...]) -> tuple[Any, ...]:
     *values, product_id = key
-    if len(key) != len(columns) or type(product_id) is not int or not 0 <= product_id < _MAX_ID:
+    if len(key) != len(columns) or not _is_id(product_id):
         raise ValueError("not a sort key")
+    if columns[0] == "rank" and not _is_id(values[0]):
+        raise ValueError("not a rank")
     if columns[0] == "v.price":
         values = [Decimal(values[0])]
         if not values[0].is_finite() or values[0] != values[0].quantize(_PRICE):
@@ -101,26 +147,30 @@ def _typed(key: list[Any], columns: tuple[str, ...]) -> tuple[Any, ...]:
     return (*values, product_id)
 
 
+def _is_id(value: object) -> bool:
+    return type(value) is int and 0 <= value < _MAX_ID
+
+
 def page(query: Query, cursor: Cursor | None) -> Page:
     """The published products of one page: one statement."""
-    columns, descending = ORDERINGS[query.ordering]
+    columns, descending = ORDERINGS[query.order]
     backwards = cursor is not None and cursor.backwards
     down = descending != backwards
-    where, values = _conditions(query)
+    source, where, values = _ranked(query) if query.order == "relevance" else _plain(query)
     if cursor is not None:
         where += f" AND ({', '.join(columns)}) {'<' if down else '>'} ({', '.join(['%s'] * len(columns))})"
         values += cursor.key
     order = ", ".join(f"{column} {'DESC' if down else 'ASC'}" for column in columns)
     with connection.cursor() as db:
         db.execute(
-            f"SELECT {', '.join(columns)} {_FROM} WHERE {where} ORDER BY {order} LIMIT %s",
+            f"SELECT {', '.join(columns)} {source} WHERE {where} ORDER BY {order} LIMIT %s",
             [*values, query.limit + 1],
         )
         found = db.fetchall()
     rows, more = found[: query.limit], len(found) > query.limit
     if backwards:
         rows.reverse()
-    return _page(query.ordering, rows, before=more if backwards else cursor is not None, after=more or backwards)
+    return _page(query.order, rows, before=more if backwards else cursor is not None, after=more or backwards)
 
 
 def _page(ordering: str, rows: list[tuple[Any, ...]], *, before: bool, after: bool) -> Page:
@@ -133,69 +183,99 @@ def _page(ordering: str, rows: list[tuple[Any, ...]], *, before: bool, after: bo
     )
 
 
-def category_counts(query: Query, *, categories: int, products: int) -> list[tuple[str, str, int]]:
-    """Slug, name and number of products of each category that has some of what ``query`` finds.
-
-    The query's own category is left out, so that the counts say what choosing another would bring.
-    Bounded: at most ``categories``, and none is counted beyond ``products``.
-    """
-    where, values = _conditions(replace(query, category=""))
-    with connection.cursor() as db:
-        db.execute(_COUNTS.format(where=where), [*values, products, categories])
-        return [(slug, name, number) for slug, name, number in db.fetchall()]
+def _plain(query: Query) -> tuple[str, str, list[Any]]:
+    where, values = conditions(query)
+    return source(query), where, values
 
 
-def _conditions(query: Query) -> tuple[str, list[Any]]:
+def source(query: Query) -> str:
+    """The FROM clause: products, and the variants that stand for them where prices matter."""
+    priced = "price" in query.order or query.price_min is not None or query.price_max is not None
+    return f"{_PRODUCTS} {_FIRST_VARIANTS}" if priced else _PRODUCTS
+
+
+def _ranked(query: Query) -> tuple[str, str, list[Any]]:
+    """FROM, WHERE and values of a search by relevance: bounded candidates, of which only the best matter."""
+    assert query.meaning
+    where, values = conditions(replace(query, search="", meaning=None))
+    arms, given = [], list[Any]()
+    for words in [query.meaning.tsquery("A"), query.meaning.tsquery()] if query.meaning.groups else []:
+        arms.append(_ARM.format(source=source(query), where=f"{where} AND p.search @@ %s::tsquery"))
+        given += [*values, words, _RANKED]
+    if query.meaning.exact or not arms:
+        arms.append(_ARM.format(source=source(query), where=f"{where} AND p.id = ANY(%s)"))
+        given += [*values, list(query.meaning.exact), _RANKED]
+    return (
+        _RANKING.format(candidates=" UNION ".join(arms)),
+        "true",
+        [query.meaning.tsquery(), list(query.meaning.exact), *given],
+    )
+
+
+def conditions(query: Query) -> tuple[str, list[Any]]:
     """The WHERE clause: constant fragments only, every value is a parameter."""
     where, values = ["p.published"], list[Any]()
-    for word in query.search.split()[:_WORDS]:
-        where.append("p.name ILIKE %s")
-        values.append(f"%{_literal(word)}%")
+    if query.meaning is not None:
+        _match(query.meaning, where, values)
     if query.category:
-        where.append(_IN_CATEGORY)
-        values.append(query.category)
+        where.append("p.category_id = ANY(%s)")
+        values.append(list(query.categories))
     for bound, comparison in ((query.price_min, ">="), (query.price_max, "<=")):
         if bound is not None:
             where.append(f"v.currency = %s AND v.price {comparison} %s")
             values += [env.currency, bound]
     if query.in_stock is not None:
         where.append(_IN_STOCK if query.in_stock else f"NOT {_IN_STOCK}")
+    for choice in query.chosen:
+        _choose(choice, where, values)
+    for bounds in query.ranges:
+        where.append(_IN_RANGE)
+        values += [bounds.code, bounds.low, bounds.high]
     return " AND ".join(where), values
 
 
-def _literal(word: str) -> str:
-    return word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+def _match(meaning: Meaning, where: list[str], values: list[Any]) -> None:
+    either = []
+    if meaning.groups:
+        either.append("p.search @@ %s::tsquery")
+        values.append(meaning.tsquery())
+    if meaning.exact or not either:  # words that say nothing find nothing
+        either.append("p.id = ANY(%s)")
+        values.append(list(meaning.exact))
+    where.append(f"({' OR '.join(either)})")
 
 
-_FROM = "FROM product_product p JOIN product_variant v ON v.product_id = p.id AND v.position = 0"
+def _choose(choice: Chosen, where: list[str], values: list[Any]) -> None:
+    if choice.code == "vendor":
+        where.append("p.vendor = ANY(%s)")
+        values.append(list(choice.values))
+    elif choice.code == "tag":
+        where.append("p.tags && %s::varchar[]")
+        values.append(list(choice.values))
+    else:
+        where.append("p.facets && %s")
+        values.append([f"{choice.code}={value}" for value in choice.values])
 
-_IN_STOCK = """EXISTS (
-    SELECT FROM product_variant any_v JOIN product_level l ON l.sku = any_v.sku
-    WHERE any_v.product_id = p.id AND l.available > 0
+
+_PRODUCTS = "FROM product_product p"
+_FIRST_VARIANTS = "JOIN product_variant v ON v.product_id = p.id AND v.position = 0"
+
+# Whole numbers, so that a cursor repeats a rank exactly. What was asked for by its code comes first.
+_RANKING = """FROM (
+    SELECT found.id, (1000000 * ts_rank(p.search, %s::tsquery, 1))::bigint
+        + CASE WHEN p.id = ANY(%s) THEN 100000000 ELSE 0 END AS rank
+    FROM ({candidates}) found JOIN product_product p ON p.id = found.id
+) ranked"""
+_ARM = "(SELECT p.id {source} WHERE {where} ORDER BY p.id DESC LIMIT %s)"
+
+# Not EXISTS: the planner would read all levels for the few products that a page looks at.
+_IN_STOCK = """coalesce((
+    SELECT true FROM product_variant any_v JOIN product_level l ON l.sku = any_v.sku
+    WHERE any_v.product_id = p.id AND l.available > 0 LIMIT 1
+), false)"""
+
+_IN_RANGE = """p.id IN (
+    SELECT n.product_id FROM product_attributevalue n
+    WHERE n.attribute_id = (SELECT id FROM product_attribute WHERE code = %s)
+        AND n.number >= coalesce(%s::numeric, '-Infinity') AND n.number <= coalesce(%s::numeric, 'Infinity')
 )"""
-
-# UNION, not UNION ALL: a loop of parents ends.
-_IN_CATEGORY = """p.category_id IN (
-    WITH RECURSIVE below AS (
-        SELECT id FROM product_category WHERE slug = %s
-        UNION SELECT c.id FROM product_category c JOIN below ON c.parent_id = below.id
-    )
-    SELECT id FROM below
-)"""
-
-_COUNTS = """
-WITH RECURSIVE tree (root, id) AS (
-    SELECT id, id FROM product_category
-    UNION SELECT tree.root, c.id FROM product_category c JOIN tree ON c.parent_id = tree.id
-)
-SELECT c.slug, c.name, counted.number
-FROM product_category c, LATERAL (
-    SELECT count(*) AS number FROM (
-        SELECT FROM tree
-        JOIN product_product p ON p.category_id = tree.id
-        JOIN product_variant v ON v.product_id = p.id AND v.position = 0
-        WHERE tree.root = c.id AND {where} LIMIT %s
-    ) bounded
-) counted
-WHERE counted.number > 0 ORDER BY counted.number DESC, c.slug LIMIT %s
-"""

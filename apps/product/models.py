@@ -252,25 +252,31 @@ class OptionName(models.Model):
 
 
 class Word(models.Model):
-    """A word stem of some product's name, vendor, kind or tags: what a mistyped search may have meant.
+    """A word that some product has had; ``named`` ones, not only in a description, mistyped searches may have meant.
 
-    ``misspelt`` holds the stem and what is left of it without any one letter. Two words one
-    insertion, omission, replacement or exchange of neighbours apart share one of these.
+    ``stem`` is what ``Product.search`` holds of it. ``misspelt`` holds the word and what is left of
+    it without any one letter: two words one insertion, omission, replacement or exchange of
+    neighbours apart share one of these.
     """
 
-    stem = models.TextField(primary_key=True, db_collation="C")
+    word = models.TextField(primary_key=True, db_collation="C")
+    stem = models.TextField(db_collation="C")
+    named = models.BooleanField(db_default=True)
     misspelt = models.GeneratedField(
-        expression=models.Func("stem", function="product_misspellings"),
+        expression=models.Func("word", function="product_misspellings"),
         output_field=ArrayField(models.TextField()),
         db_persist=True,
     )
 
     class Meta:
-        ordering = ["stem"]
-        indexes = [GinIndex(fields=["misspelt"], name="word_by_misspelling")]
+        ordering = ["word"]
+        indexes = [
+            models.Index(fields=["stem"], name="word_by_stem"),
+            GinIndex(fields=["misspelt"], condition=Q(named=True), name="word_by_misspelling"),
+        ]
 
     def __str__(self) -> str:
-        return self.stem
+        return self.word
 
 
 class Related(models.Model):

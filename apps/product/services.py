@@ -3,18 +3,35 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import uuid4
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models.functions import Now
 from django.utils.text import slugify
 
-from apps.product.models import Category, Product, Variant
+from apps.product import putting
+from apps.product.drafts import Difference, ProductDraft, Put
+from apps.product.errors import SkuTaken as SkuTaken
+from apps.product.errors import UnknownAttribute as UnknownAttribute
+from apps.product.errors import WrongKind as WrongKind
+from apps.product.models import Attribute, AttributeValue, Category, Product, Related, StockOpening, Variant
+from shop import wake
 from shop.money import Money
 from shop.transactions import command, step
+
+_BATCH = 1000  # products published in one go
 
 
 class UnknownCategory(Exception):
     """No category has this slug."""
+
+
+class UnknownRelated(Exception):
+    """No other product has this SKU."""
 
 
 class UnknownSku(Exception):
@@ -25,14 +42,6 @@ class SlugTaken(Exception):
     """Another category has this slug."""
 
 
-class SkuTaken(Exception):
-    """Variants with these SKUs exist already, or the request names one twice."""
-
-    def __init__(self, skus: Sequence[str]) -> None:
-        super().__init__(", ".join(skus))
-        self.skus = list(skus)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVariant:
     """A variant to be created; its position is its place in the list."""
@@ -40,6 +49,8 @@ class NewVariant:
     sku: str
     price: Money
     options: Mapping[str, str] = field(default_factory=dict)
+    compare_at_price: Money | None = None
+    barcode: str = ""
     tax_class: str = "standard"
     weight_g: int = 0
 
@@ -59,43 +70,88 @@ def create_category(*, slug: str, name: str, parent: str = "") -> Category:
 
 
 @command
-def create_product(
-    *, name: str, category: str, variants: Sequence[NewVariant], description: str = "", published: bool = False
-) -> Product:
+def create_product(*, name: str, category: str, variants: Sequence[NewVariant], **details: Any) -> Product:
     """Create a product with its variants, the first of which stands for it in lists.
 
-    Raises UnknownCategory, SkuTaken.
+    ``details`` as of ``change_product``. Raises UnknownCategory, SkuTaken, UnknownAttribute,
+    WrongKind, UnknownRelated.
     """
-    product = Product(name=name, category=_category(category), description=description, published=published)
+    product = Product(name=name, category=_category(category))
     _insert(product, first_sku=variants[0].sku)
     _insert_variants(product, variants)
+    _describe(product, option_names=list(dict.fromkeys(n for new in variants for n in new.options)), **details)
     catalogue_changed()
     return product
 
 
 @command
-def change_product(
-    *,
-    sku: str,
-    name: str | None = None,
-    description: str | None = None,
-    published: bool | None = None,
-    prices: Mapping[str, Money] | None = None,
-) -> Product:
-    """Change the product that ``sku`` belongs to; None leaves a thing as it is.
+def change_product(*, sku: str, prices: Mapping[str, Money] | None = None, **details: Any) -> Product:
+    """Change the product that ``sku`` belongs to; what is not given stays.
 
-    ``prices`` are of its variants, by SKU. Raises UnknownSku.
+    ``prices`` are of its variants, by SKU. ``details`` are columns of Product, ``category`` as a slug,
+    ``attributes`` (code -> text, None takes it away) and ``related`` (SKUs of other products, all of
+    them, in order). Raises UnknownSku, UnknownCategory, UnknownAttribute, WrongKind, UnknownRelated.
     """
     product = Product.objects.select_for_update(of=("self",)).filter(variants__sku=sku).first()
     if product is None:
         raise UnknownSku(sku)
-    given = {"name": name, "description": description, "published": published}
-    changed = {column: value for column, value in given.items() if value is not None}
-    if changed:
-        Product.objects.filter(pk=product.pk).update(**changed)
+    _describe(product, **details)
     _set_prices(product, prices or {})
     catalogue_changed()
     return product
+
+
+@command
+def create_attribute(**columns: Any) -> Attribute:
+    """Create an attribute; ``columns`` are the model's."""
+    created = Attribute.objects.create(**columns)
+    catalogue_changed()
+    return created
+
+
+@command
+def publish_due() -> int:
+    """Publish the products whose time has come; how many."""
+    due = Product.objects.filter(published=False, publish_at__lte=Now()).order_by("publish_at")[:_BATCH]
+    published = Product.objects.filter(pk__in=due.values("pk")).update(published=True, changed_at=Now())
+    if published:
+        catalogue_changed()
+    return published
+
+
+@command
+def put_products(*, drafts: Sequence[ProductDraft]) -> Put:
+    """Create the products of ``drafts``, or make them equal; all or none. A repeat changes nothing.
+
+    Variants and pictures that a draft does not name are removed, uploads excepted; a picture whose
+    address stays keeps its file. Raises SkuTaken, UnknownAttribute, WrongKind.
+    """
+    done = put_products_step(drafts=drafts)
+    if done.created or done.changed:
+        catalogue_changed()
+    return done
+
+
+@step
+def put_products_step(*, drafts: Sequence[ProductDraft]) -> Put:
+    """``put_products`` for a caller with more to put: it calls ``catalogue_changed`` once, at its end."""
+    return putting.put(drafts)
+
+
+def diff(drafts: Sequence[ProductDraft]) -> list[Difference]:
+    """What ``put_products`` would do, in the order of ``drafts``. Raises UnknownAttribute, WrongKind."""
+    return putting.diff(drafts)
+
+
+@step
+def open_stock_later(*, batch: UUID, units: Mapping[str, int]) -> None:
+    """Have inventory told of the first units of each SKU, once this transaction has committed.
+
+    What was noted for the same batch before stays as it is.
+    """
+    rows = [StockOpening(batch=batch, sku=sku, quantity=quantity) for sku, quantity in units.items()]
+    StockOpening.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
+    wake.after_commit("product", "open_stock")
 
 
 @step
@@ -119,6 +175,64 @@ def _category(slug: str) -> Category:
     return found
 
 
+def _describe(
+    product: Product,
+    *,
+    category: str = "",
+    attributes: Mapping[str, str | None] | None = None,
+    related: Sequence[str] | None = None,
+    **columns: Any,
+) -> None:
+    if category:
+        columns["category"] = _category(category)
+    Product.objects.filter(pk=product.pk).update(**columns, changed_at=Now())
+    if attributes:
+        _set_attributes(product, attributes)
+    if related is not None:
+        _relate(product, related)
+
+
+def _set_attributes(product: Product, values: Mapping[str, str | None]) -> None:
+    known = {attribute.code: attribute for attribute in Attribute.objects.filter(code__in=values)}
+    for code in values:
+        if code not in known:
+            raise UnknownAttribute(code)
+    AttributeValue.objects.filter(product=product, attribute__code__in=values).delete()
+    AttributeValue.objects.bulk_create(
+        AttributeValue(product=product, attribute=known[code], **_column(known[code], value))
+        for code, value in values.items()
+        if value is not None
+    )
+
+
+def _column(attribute: Attribute, value: str) -> dict[str, Any]:
+    """The column in which a value of this attribute is kept. Raises WrongKind."""
+    if attribute.kind == Attribute.Kind.NUMBER:
+        return {"number": _number(attribute, value)}
+    if not value or (attribute.kind == Attribute.Kind.BOOLEAN and value not in {"true", "false"}):
+        raise WrongKind(attribute.code)
+    return {"text": value}
+
+
+def _number(attribute: Attribute, value: str) -> Decimal:
+    try:
+        return Decimal(forms.DecimalField(max_digits=16, decimal_places=4).clean(value))
+    except ValidationError:
+        raise WrongKind(attribute.code) from None
+
+
+def _relate(product: Product, skus: Sequence[str]) -> None:
+    others = dict(Variant.objects.filter(sku__in=skus).exclude(product=product).values_list("sku", "product_id"))
+    for sku in skus:
+        if sku not in others:
+            raise UnknownRelated(sku)
+    Related.objects.filter(product=product).delete()
+    ids = dict.fromkeys(others[sku] for sku in skus)
+    Related.objects.bulk_create(
+        Related(product=product, other_id=other, position=position) for position, other in enumerate(ids)
+    )
+
+
 def _insert(product: Product, *, first_sku: str) -> None:
     """Insert under the first slug that is free: the name's, then with the SKU, which is unique itself."""
     plain = slugify(product.name)[:120] or "product"
@@ -126,7 +240,7 @@ def _insert(product: Product, *, first_sku: str) -> None:
         for slug in (plain, f"{plain}-{slugify(first_sku)}", f"{plain}-{uuid4().hex}"):
             cursor.execute(
                 _INSERT_PRODUCT,
-                [slug, product.name, product.description, product.category_id, product.published],
+                [slug, product.name, product.category_id],
             )
             if row := cursor.fetchone():
                 product.pk, product.slug = row[0], slug
@@ -140,7 +254,9 @@ def _insert_variants(product: Product, variants: Sequence[NewVariant]) -> None:
             "position": position,
             "options": dict(new.options),
             "price": str(new.price.amount),
+            "compare_at_price": str(new.compare_at_price.amount) if new.compare_at_price else None,
             "currency": new.price.currency,
+            "barcode": new.barcode,
             "tax_class": new.tax_class,
             "weight_g": new.weight_g,
         }
@@ -169,15 +285,16 @@ VALUES (%s, %s, %s) ON CONFLICT (slug) DO NOTHING RETURNING id
 """
 
 _INSERT_PRODUCT = """
-INSERT INTO product_product (slug, name, description, category_id, published)
-VALUES (%s, %s, %s, %s, %s) ON CONFLICT (slug) DO NOTHING RETURNING id
+INSERT INTO product_product (slug, name, category_id) VALUES (%s, %s, %s) ON CONFLICT (slug) DO NOTHING RETURNING id
 """
 
 _INSERT_VARIANTS = """
-INSERT INTO product_variant (product_id, sku, position, options, price, currency, tax_class, weight_g)
-SELECT %s, sku, position, options, price, currency, tax_class, weight_g
+INSERT INTO product_variant (product_id, sku, position, options, price, compare_at_price, currency, barcode,
+    tax_class, weight_g)
+SELECT %s, sku, position, options, price, compare_at_price, currency, barcode, tax_class, weight_g
 FROM jsonb_to_recordset(%s::jsonb) AS new(
-    sku text, position int, options jsonb, price numeric, currency text, tax_class text, weight_g int
+    sku text, position int, options jsonb, price numeric, compare_at_price numeric, currency text, barcode text,
+    tax_class text, weight_g int
 )
 ON CONFLICT (sku) DO NOTHING
 """

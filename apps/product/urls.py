@@ -5,10 +5,14 @@ from django.urls import URLPattern, path
 from apps.product import api, internal_api
 from shop.api import ApiRoot
 
-root = ApiRoot.as_view(links={"products": "product:products", "categories": "product:categories"})
+root = ApiRoot.as_view(
+    links={"products": "product:products", "categories": "product:categories", "attributes": "product:attributes"}
+)
 urlpatterns: list[URLPattern] = [
     path("products", api.Products.as_view(), name="products"),
     path("products/<str:sku>", api.ProductView.as_view(), name="product"),
+    path("categories/tree", api.CategoryTree.as_view(), name="category-tree"),
+    path("attributes", api.Attributes.as_view(), name="attributes"),
     path("categories", api.Categories.as_view(), name="categories"),
     path("internal/prices", internal_api.Prices.as_view(), name="prices"),
 ]

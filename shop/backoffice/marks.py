@@ -16,6 +16,11 @@ def tag(text: object, tone: str = QUIET) -> SafeString:
     return format_html('<span class="desk-tag desk-{}">{}</span>', tone, str(text).replace("_", " "))
 
 
+def waits(text: str) -> SafeString:
+    """A tag for what waits for a person: its whole row stands out in a list."""
+    return format_html('<span class="desk-tag desk-bad desk-waits">{}</span>', text)
+
+
 def money(amount: Decimal, currency: str) -> str:
     """ "1,234.50 EUR", in the currency's own decimals."""
     return f"{Money(amount, currency).amount:,} {currency}"

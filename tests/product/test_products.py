@@ -38,7 +38,7 @@ def _broken() -> Mapping[str, str]:
 
 
 def test_a_sku_is_shown_with_its_product(lamps: str) -> None:
-    """Its own price, options and availability, and those of its siblings; two statements, however many."""
+    """Its own price, options and availability, and those of its siblings; three statements, however many."""
     sell("A", price="7.00")
     sell("B", more=49)
     tell(("B-3", 2, 1))
@@ -50,7 +50,7 @@ def test_a_sku_is_shown_with_its_product(lamps: str) -> None:
     assert shown["price"] == {"amount": "10.00", "currency": "EUR"}
     assert shown["category"] == {"slug": "lamps", "name": "Lamps"}
     assert len(shown["variants"]) == 50
-    assert len(one) == len(fifty) == 2
+    assert len(one) == len(fifty) == 3
 
 
 def test_what_is_not_sold_is_404(staff: Client, lamps: str) -> None:
