@@ -152,9 +152,7 @@ UNFOLD = {
     "SITE_SUBHEADER": env.role or "all roles",
     "SITE_SYMBOL": "storefront",
     "SITE_URL": "/",
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("backoffice/icon.svg")},
-    ],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("shop/icon.svg")}],
     "STYLES": [lambda request: static("backoffice/desk.css")],
     "SCRIPTS": [lambda request: static("backoffice/desk.js")],
 }

@@ -73,7 +73,12 @@ class OrderAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page, or what its buttons do."""
-        if object_id is None or not self.has_view_permission(request):
+        name = request.POST.get("act", "")
+        if object_id is None or not self.has_view_permission(request):  # None: the form to add one
+            raise PermissionDenied
+        if request.method == "POST" and not (
+            name in desk.PERMISSIONS and request.user.has_perm(desk.PERMISSIONS[name])
+        ):
             raise PermissionDenied
         order = self.get_object(request, object_id)
         if order is None:

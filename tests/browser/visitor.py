@@ -5,13 +5,15 @@ error, and no request that leaves the shop.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Error, Page, Request, expect
 
 SERIOUS = {"serious", "critical"}
+_SETTLED = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
+  Promise.allSettled(document.getAnimations().map((each) => each.finished)).then(() => done()))))"""
 SCHEMES: dict[str, dict[str, Any]] = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}  # only colours differ
 
 
@@ -44,9 +46,15 @@ class Visitor:
         """Hold the page as it is now to the promises."""
         where = urlsplit(self.page.url).path
         for scheme, options in SCHEMES.items():
-            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            self._show_in(scheme)
             self.wrong += [f"{where} ({scheme}): {line}" for line in _violations(self.page, options)]
+        self._show_in("light")  # the next page loads in it
         self.looked_at.append(where)
+
+    def _show_in(self, scheme: str) -> None:
+        """Change the colours, and wait until the page's own scripts and transitions have followed."""
+        self.page.emulate_media(color_scheme=cast(Any, scheme), reduced_motion="reduce")
+        self.page.evaluate(_SETTLED)
 
     def log_in(self, email: str, password: str, *, at: str = "/user/login") -> None:
         """Through the form at ``at``."""
