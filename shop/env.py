@@ -4,6 +4,7 @@ Nothing else reads ``os.environ``: a ruff rule bans it outside this module and t
 that set it for child processes.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,10 @@ class Env:
     secret_key: str = ""
     service_keys: Path = ROOT / "var/keys/services"
     token_keys: Path = ROOT / "var/keys/tokens"
+    media: Path = ROOT / "var/media"  # pictures, where the storage is a folder
+    media_storage: str = "django.core.files.storage.FileSystemStorage"  # or another backend's class
+    media_options: Mapping[str, object] = field(default_factory=dict)  # of another backend
+    fetch_private: bool = False  # fetch pictures from private addresses too; only where nobody else can name one
     allowed_hosts: tuple[str, ...] = ("*",)
     management_port: int = 8001
     https: bool = False  # behind TLS: secure cookies, HSTS
@@ -64,6 +69,12 @@ class Env:
         return (self.role,) if self.role else tuple(ROLES)
 
     @property
+    def storage_options(self) -> Mapping[str, object]:
+        """What the storage of pictures is made with."""
+        folder = {"location": self.media} if self.media_storage == Env.media_storage else {}
+        return {**folder, **self.media_options}
+
+    @property
     def broker_url(self) -> str:
         """``redis_url`` in Celery's spelling."""
         return self.redis_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
@@ -95,9 +106,15 @@ _TEXTS = {
     "MAIL_FROM": "mail_from",
     "STAFF_EMAIL": "staff_email",
     "CURRENCY": "currency",
+    "MEDIA_STORAGE": "media_storage",
 }
 _INTEGERS = {"MANAGEMENT_PORT": "management_port", "WORKER_THREADS": "worker_threads", "DB_POOL": "db_pool"}
-_PATHS = {"SERVICE_KEYS_DIR": "service_keys", "TOKEN_KEYS_DIR": "token_keys", "FAULTS_DIR": "faults"}
+_PATHS = {
+    "SERVICE_KEYS_DIR": "service_keys",
+    "TOKEN_KEYS_DIR": "token_keys",
+    "FAULTS_DIR": "faults",
+    "MEDIA_DIR": "media",
+}
 
 
 def read(source: Mapping[str, str]) -> Env:
@@ -111,6 +128,8 @@ def read(source: Mapping[str, str]) -> Env:
     values |= {name: _number(source, key, int) for key, name in _INTEGERS.items() if key in source}
     values |= {name: _number(source, key, float) for key, name in _FLOATS.items() if key in source}
     values["mesh"] = source.get("MESH") == "istio"
+    values["fetch_private"] = source.get("FETCH_PRIVATE") == "1"
+    values["media_options"] = _object(source, "MEDIA_OPTIONS")
     values["https"] = source.get("HTTPS") == "1"
     if hosts := source.get("ALLOWED_HOSTS"):
         values["allowed_hosts"] = tuple(hosts.split(","))
@@ -128,6 +147,16 @@ def _peers(source: Mapping[str, str], role: str | None) -> dict[str, str]:
             raise ConfigError(f"{key}={address!r}: the address of {name} is missing or not an http(s) URL")
         peers[name] = address.rstrip("/")
     return peers
+
+
+def _object(source: Mapping[str, str], key: str) -> dict[str, object]:
+    try:
+        value = json.loads(source.get(key) or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ConfigError(f"{key} is not a JSON object")
+    return value
 
 
 def _number(source: Mapping[str, str], key: str, kind: type[N]) -> N:

@@ -76,6 +76,7 @@ def local_settings(launch: Launch) -> dict[str, str]:
         "SHOP_VAR": str(launch.var.root),
         "SERVICE_KEYS_DIR": given.get("SERVICE_KEYS_DIR") or str(keys / "services"),
         "TOKEN_KEYS_DIR": given.get("TOKEN_KEYS_DIR") or str(keys / "tokens"),
+        "MEDIA_DIR": given.get("MEDIA_DIR") or str(launch.var.root / "media"),
         "SECRET_KEY": given.get("SECRET_KEY") or _secret(keys / "secret"),
         "GATEWAY_KEY": given.get("GATEWAY_KEY") or _secret(keys / "gateway"),
     }

@@ -102,6 +102,12 @@ _collected = ROOT / "static"  # an image makes this folder and collects them; a 
 STATIC_ROOT = _collected if _collected.is_dir() else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
+# Pictures are served by role product itself, whatever keeps them.
+STORAGES = {
+    "default": {"BACKEND": env.media_storage, "OPTIONS": env.storage_options},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = "shop.formats"
 USE_I18N = True

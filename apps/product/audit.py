@@ -18,6 +18,27 @@ rule(
     "SELECT sku, available::text FROM product_level WHERE available < 0",
     role="product",
 )
+rule(
+    "facets-are-options-and-attributes",
+    """
+    SELECT id::text, format('%s: %s', slug, array_to_string(facets, ' '))
+    FROM product_product WHERE facets <> product_facets(id)
+    """,
+    role="product",
+)
+rule(
+    "rating-is-of-approved-reviews",
+    """
+    SELECT p.id::text, format('%s: %s of %s reviews, approved are %s of %s', p.slug, p.rating_sum, p.rating_count,
+        coalesce(approved.total, 0), coalesce(approved.reviews, 0))
+    FROM product_product p LEFT JOIN (
+        SELECT product_id, sum(rating) AS total, count(*) AS reviews
+        FROM product_review WHERE state = 'approved' GROUP BY product_id
+    ) approved ON approved.product_id = p.id
+    WHERE (p.rating_sum, p.rating_count) <> (coalesce(approved.total, 0), coalesce(approved.reviews, 0))
+    """,
+    role="product",
+)
 
 
 @facts("levels")

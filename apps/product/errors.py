@@ -11,6 +11,10 @@ class SkuTaken(Exception):
         self.skus = list(skus)
 
 
+class UnknownSku(Exception):
+    """No variant, or none of this product, has this SKU."""
+
+
 class UnknownAttribute(Exception):
     """No attribute has this code."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.product import listing
-from apps.product.models import Attribute
+from apps.product.models import Attribute, Image, Review
 from shop.fields import MoneyIn, MoneyOut, SkuIn
 from shop.money import MAX, Money
 from shop.pagination import CursorPagination
@@ -303,3 +303,62 @@ class ProductsQuery(serializers.Serializer[Any]):
     vendor = serializers.CharField(required=False, max_length=120)
     tag = serializers.CharField(required=False, max_length=60)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=CursorPagination.max_page_size)
+
+
+class PictureIn(serializers.Serializer[Any]):
+    """A picture: a ``file`` (multipart), or the ``address`` of one that is fetched later."""
+
+    file = serializers.FileField(required=False, max_length=200)
+    address = serializers.URLField(required=False, max_length=2000)
+    alt = serializers.CharField(max_length=300, allow_blank=True, default="")
+
+    def validate(self, attrs: Any) -> Any:
+        if ("file" in attrs) == ("address" in attrs):
+            raise serializers.ValidationError({"file": ["Either a file or an address."]})
+        if not attrs.get("address", "http").startswith("http"):
+            raise serializers.ValidationError({"address": ["Of http or https."]})
+        return attrs
+
+
+class PictureOrderIn(serializers.Serializer[Any]):
+    """Ids of all pictures of the product, in order."""
+
+    order = serializers.ListField(child=serializers.IntegerField(min_value=1), max_length=200)
+
+
+class PictureStateOut(ProductPictureOut):
+    """A picture as staff see it: waiting for its file, ready, or failed with an ``error``."""
+
+    address = serializers.CharField()
+    state = serializers.ChoiceField(choices=Image.State.values)
+    error = serializers.CharField()
+
+
+class ReviewIn(serializers.Serializer[Any]):
+    """A review. ``author`` is the name to be shown with it."""
+
+    author = serializers.CharField(max_length=80)
+    rating = serializers.IntegerField(min_value=1, max_value=5)
+    title = serializers.CharField(max_length=120, allow_blank=True, default="")
+    text = serializers.CharField(max_length=5000, allow_blank=True, default="")
+
+
+class ReviewOut(ReviewIn):
+    """A review; ``verified`` says whether its author bought the product, null while that is not known."""
+
+    id = serializers.IntegerField()
+    verified = serializers.BooleanField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class ModeratedReviewOut(ReviewOut):
+    """A review as staff see it; ``product`` is the product's id in the admin."""
+
+    product = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=Review.State.values)
+
+
+class ModerationIn(serializers.Serializer[Any]):
+    """What staff decide."""
+
+    state = serializers.ChoiceField(choices=[Review.State.APPROVED.value, Review.State.REFUSED.value])

@@ -17,6 +17,7 @@ from apps.product import putting
 from apps.product.drafts import Difference, ProductDraft, Put
 from apps.product.errors import SkuTaken as SkuTaken
 from apps.product.errors import UnknownAttribute as UnknownAttribute
+from apps.product.errors import UnknownSku as UnknownSku
 from apps.product.errors import WrongKind as WrongKind
 from apps.product.models import Attribute, AttributeValue, Category, Product, Related, StockOpening, Variant
 from shop import wake
@@ -32,10 +33,6 @@ class UnknownCategory(Exception):
 
 class UnknownRelated(Exception):
     """No other product has this SKU."""
-
-
-class UnknownSku(Exception):
-    """No variant, or none of this product, has this SKU."""
 
 
 class SlugTaken(Exception):

@@ -1,6 +1,6 @@
 """Background work of product."""
 
-from apps.product import openings, services
+from apps.product import openings, pictures, reviews, services
 from shop.jobs import job
 
 
@@ -14,3 +14,15 @@ def open_stock() -> int:
 def publish_scheduled() -> int:
     """Publish the products whose time has come."""
     return services.publish_due()
+
+
+@job()
+def fetch_pictures() -> int:
+    """Fetch one picture from its address."""
+    return pictures.fetch_due()
+
+
+@job()
+def verify_reviews() -> int:
+    """Ask order about the authors of one batch of reviews."""
+    return reviews.verify_due()

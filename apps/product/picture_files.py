@@ -1,0 +1,91 @@
+"""Bytes from anybody made into files that may be served: checked, encoded anew, in several sizes.
+
+Encoding anew drops what else a file may carry: places, names, scripts behind the pixels.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import PIL.Image
+import PIL.ImageOps
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from apps.product.thumbnails import FORMATS, ORIGINAL, path, widths
+
+MOST_BYTES = 20 * 1024 * 1024
+_MOST_PIXELS = 50_000_000  # 200 MB once unpacked
+_LONGEST_SIDE = 2400  # pixels kept of a larger picture
+_READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
+_QUALITY = {"webp": {"quality": 82, "method": 4}, "avif": {"quality": 60, "speed": 8}}
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError, MemoryError, PIL.Image.DecompressionBombError)
+
+
+class BadPicture(Exception):
+    """No picture that the shop takes; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is in the storage: ``digest`` is the SHA-256 of the bytes as they came, in hex."""
+
+    digest: str
+    width: int
+    height: int
+
+
+def check(data: bytes) -> None:
+    """Raises BadPicture unless ``data`` is a picture that can be kept."""
+    _opened(data)
+
+
+def keep(data: bytes) -> Kept:
+    """Put a picture and its thumbnails into the storage, unless they are there. Raises BadPicture."""
+    picture = _opened(data)
+    digest = hashlib.sha256(data).hexdigest()
+    if not default_storage.exists(path(digest, ORIGINAL)):
+        for nominal in widths(picture.width):
+            small = picture.copy()
+            small.thumbnail((nominal, picture.height))
+            for kind in FORMATS:
+                _write(path(digest, f"{nominal}.{kind}"), _encoded(small, kind))
+        _write(path(digest, ORIGINAL), _encoded(picture, "webp"))  # the last one: it says that all are there
+    return Kept(digest, picture.width, picture.height)
+
+
+def _opened(data: bytes) -> PIL.Image.Image:
+    if len(data) > MOST_BYTES:
+        raise BadPicture(f"The file has more than {MOST_BYTES // 1024**2} MB.")
+    picture = _attempt(lambda: PIL.Image.open(io.BytesIO(data), formats=_READ))
+    if picture.width * picture.height > _MOST_PIXELS:
+        raise BadPicture(f"The picture has more than {_MOST_PIXELS // 1_000_000} million pixels.")
+    return _attempt(lambda: _upright(picture))
+
+
+def _attempt(read: Callable[[], PIL.Image.Image]) -> PIL.Image.Image:
+    try:
+        return read()
+    except _BROKEN:
+        raise BadPicture("This is no picture in JPEG, PNG, WebP, AVIF or GIF.") from None
+
+
+def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
+    upright = PIL.ImageOps.exif_transpose(picture)
+    transparent = "A" in upright.getbands() or "transparency" in upright.info
+    plain = upright.convert("RGBA" if transparent else "RGB")
+    plain.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    return plain
+
+
+def _encoded(picture: PIL.Image.Image, kind: str) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, kind.upper(), exif=b"", icc_profile=None, **_QUALITY[kind])
+    return out.getvalue()
+
+
+def _write(name: str, data: bytes) -> None:
+    if default_storage.exists(name):  # a part of one, where an earlier attempt was broken off
+        default_storage.delete(name)
+    default_storage.save(name, ContentFile(data))

@@ -1,0 +1,211 @@
+"""Pictures: checked, encoded anew, served; fetched from public addresses only."""
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import PIL.Image
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+
+from apps.product import fetching, picture_files, pictures, services, thumbnails
+from apps.product.models import Image, Variant
+from tests.order.world import Tuned
+from tests.product.test_putting import chair
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PICTURES = "/product/products/C-RED/pictures"
+
+
+@pytest.fixture(autouse=True)
+def product(transactional_db: None) -> None:
+    services.put_products(drafts=[chair(images=())])
+
+
+@pytest.fixture
+def tuned() -> Iterator[Tuned]:
+    change = Tuned()
+    yield change
+    change.restore()
+
+
+def drawn(width: int = 600, height: int = 400, kind: str = "PNG", **more: Any) -> bytes:
+    out = io.BytesIO()
+    PIL.Image.new("RGB", (width, height), (width % 255, 90, 90)).save(out, kind, **more)
+    return out.getvalue()
+
+
+def upload(staff: Client, data: bytes, **fields: str) -> Any:
+    return staff.post(PICTURES, {"file": SimpleUploadedFile("a.png", data), **fields})
+
+
+def test_an_upload_is_served_in_modern_formats(staff: Client) -> None:
+    """In three sizes, none larger than the picture, for ever under its address; on the product's page and in lists."""
+    made = upload(staff, drawn(), alt="Front")
+    assert (made.status_code, made.json()["state"]) == (201, "ready"), made.content
+    (shown,) = Client().get("/product/products/C-RED").json()["images"]
+    assert (shown["alt"], shown["width"], shown["height"]) == ("Front", 600, 400)
+    assert {(file["width"], file["format"]) for file in shown["thumbnails"]} == {
+        (width, kind) for width in (160, 480, 600) for kind in ("avif", "webp")
+    }
+    for file in shown["thumbnails"]:
+        served = Client().get(file["url"])
+        assert (served.status_code, served["Content-Type"]) == (200, f"image/{file['format']}")
+        assert "immutable" in served["Cache-Control"]
+        assert PIL.Image.open(io.BytesIO(b"".join(served.streaming_content))).width == file["width"]  # type: ignore[attr-defined]
+    (listed,) = Client().get("/product/products").json()["results"]
+    assert listed["image"] == {key: value for key, value in shown.items() if key != "id"}
+
+
+def test_nothing_but_the_pixels_is_kept(staff: Client) -> None:
+    """What a camera writes into a file is gone; its turn is applied."""
+    exif = PIL.Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "at home"  # turned by a quarter; a description
+    upload(staff, drawn(60, 40, "JPEG", exif=exif))
+    (shown,) = Client().get("/product/products/C-RED").json()["images"]
+    assert (shown["width"], shown["height"]) == (40, 60)
+    served = b"".join(Client().get(shown["thumbnails"][-1]["url"]).streaming_content)  # type: ignore[attr-defined]
+    assert b"at home" not in served
+
+
+@pytest.mark.parametrize("data", [b"", b"<svg/>", b"GIF89a", drawn()[:200], b"%PDF-1.4"], ids=range(5))
+def test_what_is_no_picture_is_refused(staff: Client, data: bytes) -> None:
+    """400 naming the file; nothing is left."""
+    answer = upload(staff, data)
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["file"])
+    assert not Image.objects.exists()
+
+
+def test_a_bomb_is_refused_unopened() -> None:
+    """A small file that claims more pixels than may be unpacked."""
+    with pytest.raises(pictures.BadPicture, match="million pixels"):
+        pictures.check(drawn(9000, 9000, "PNG"))
+
+
+def test_staff_order_and_remove_pictures(staff: Client) -> None:
+    """The order names each picture once; a removed one is no variant's any more."""
+    first, second = (upload(staff, drawn(width)).json()["id"] for width in (100, 200))
+    Variant.objects.filter(sku="C-RED").update(image=first)
+    order = {"order": [second, first]}
+    shown = staff.patch(PICTURES, order, content_type="application/json").json()
+    assert [picture["id"] for picture in shown] == [second, first]
+    half = staff.patch(PICTURES, {"order": [second]}, content_type="application/json")
+    assert half.json()["type"].endswith("unknown-picture")
+    assert staff.delete(f"{PICTURES}/{first}").status_code == 204
+    assert (staff.delete(f"{PICTURES}/{first}").status_code, Variant.objects.get(sku="C-RED").image) == (404, None)
+    assert Client().post(PICTURES, {"address": "http://example.com/a.png"}).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["pictures/../../settings.py", "pictures/x/160.webp", f"pictures/{'a' * 64}/160.webp"])
+def test_only_pictures_are_served(path: str) -> None:
+    """404 for every other name."""
+    assert Client().get(f"/product/media/{path}").status_code == 404
+
+
+PRIVATE = """
+127.0.0.1 10.0.0.1 169.254.169.254 192.168.1.1 100.64.0.1 0.0.0.0 224.0.0.1
+::1 fe80::1%eth0 fc00::1 ::ffff:10.0.0.1 64:ff9b::a00:1 2002:a00:1::1 ff02::1
+"""
+
+
+@pytest.mark.parametrize("address", PRIVATE.split())
+def test_private_addresses_are_not_public(address: str) -> None:
+    """Nor are those that stand for one."""
+    assert not fetching.is_public(address)
+
+
+class Host(BaseHTTPRequestHandler):
+    """Answers by path: a picture, a redirect, too much, nothing of use."""
+
+    def do_GET(self) -> None:
+        body, status = {"/a.png": (drawn(), 200), "/big": (b"x" * 100_000, 200)}.get(self.path, (b"", 404))
+        status = 302 if self.path in {"/moved", "/round"} else status
+        self.send_response(status)
+        self.send_header("Location", "/a.png" if self.path == "/moved" else "/round")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def host() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Host) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_picture_is_fetched(host: str, tuned: Tuned, staff: Client) -> None:
+    """Also by way of a redirect; once."""
+    tuned(fetch_private=True)
+    staff.post(PICTURES, {"address": f"{host}/moved", "alt": "x"}, content_type="application/json")
+    assert (pictures.fetch_due(), pictures.fetch_due()) == (1, 0)
+    (shown,) = Client().get("/product/products/C-RED").json()["images"]
+    assert shown["width"] == 600
+
+
+def test_a_private_address_is_never_connected_to(host: str) -> None:
+    """It is tried again later like any other, and given up."""
+    services.put_products(drafts=[chair()])
+    Image.objects.filter(address="https://example.com/a.png").update(address=f"{host}/a.png")
+    for _ in range(4):
+        _make_due()
+        assert pictures.fetch_due() == 1
+    image = Image.objects.get(address=f"{host}/a.png")
+    assert (image.state, image.error) == ("failed", "its address is not a public one")
+    assert Image.objects.get(address="b.png").state == "waiting"  # a file name waits for who brought it
+
+
+UNREACHABLE: dict[str, Callable[[str], str]] = {
+    "answered 404": lambda host: f"{host}/none",
+    "redirected too often": lambda host: f"{host}/round",
+    "not an http or https address": lambda host: "ftp://example.com/a.png",
+    "more than 0 MB": lambda host: f"{host}/big",
+}
+
+
+@pytest.mark.parametrize("why", UNREACHABLE)
+def test_what_cannot_be_fetched_says_why(host: str, tuned: Tuned, why: str) -> None:
+    """In words for staff."""
+    tuned(fetch_private=True)
+    with pytest.raises(fetching.Unreachable, match=why):
+        fetching.read(UNREACHABLE[why](host), most_bytes=50_000)
+
+
+def test_an_unreachable_picture_blocks_nothing(tuned: Tuned, host: str) -> None:
+    """The next one is fetched at once; the first waits for its next attempt."""
+    tuned(fetch_private=True)
+    pictures.add_address(sku="C-RED", address=f"{host}/none")
+    pictures.add_address(sku="C-RED", address=f"{host}/a.png")
+    assert [pictures.fetch_due() for _ in range(3)] == [1, 1, 0]
+    assert list(Image.objects.order_by("id").values_list("state", "error")) == [
+        ("waiting", "answered 404"),
+        ("ready", ""),
+    ]
+
+
+def _make_due() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE product_image SET due_at = now() WHERE state = 'waiting'")
+
+
+def test_files_broken_off_half_way_are_written_anew() -> None:
+    """The largest file is written last: while it is missing, none of the others is believed."""
+    data = drawn(50, 50)
+    kept = picture_files.keep(data)
+    small = thumbnails.path(kept.digest, "160.webp")
+    default_storage.delete(thumbnails.path(kept.digest, thumbnails.ORIGINAL))
+    default_storage.delete(small)
+    default_storage.save(small, ContentFile(b"RIFF"))
+    picture_files.keep(data)
+    with default_storage.open(small) as file:
+        assert PIL.Image.open(file).size == (50, 50)
