@@ -74,7 +74,7 @@ class OrderAdmin(ReadOnlyAdmin):
     ) -> Any:
         """The page, or what its buttons do."""
         name = request.POST.get("act", "")
-        if object_id is None or not self.has_view_permission(request):  # None: the form to add one
+        if object_id is None or not self.has_view_permission(request):
             raise PermissionDenied
         if request.method == "POST" and not (
             name in desk.PERMISSIONS and request.user.has_perm(desk.PERMISSIONS[name])

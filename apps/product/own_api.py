@@ -53,7 +53,7 @@ class Pictures(CatalogueView):
     """A product's pictures, for staff: upload one or name its address, put them in order."""
 
     queryset = Image.objects.all()
-    permission_classes = [May("product.change_image")]
+    permission_classes = [May("product.change_image", reading="product.view_image")]
     serializer_class = PictureIn
 
     @extend_schema(operation_id="pictures_list", responses=PictureStateOut(many=True))
@@ -86,7 +86,7 @@ class OnePicture(CatalogueView):
     """One picture of a product: take it away."""
 
     queryset = Image.objects.all()
-    permission_classes = [May("product.change_image")]
+    permission_classes = [May("product.delete_image")]
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, sku: str, picture: int) -> Response:
@@ -168,7 +168,7 @@ class Moderation(CatalogueView):
     """Reviews of all products, newest first, for those who decide on them."""
 
     queryset = Review.objects.all()
-    permission_classes = [May("product.moderate_review")]
+    permission_classes = [May("product.moderate_review", reading="product.view_review")]
     pagination_class = CursorPagination
     ordering = "-id"
 

@@ -8,8 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shop import context
-from shop.identity import sign_on, tokens, vouchers
-from shop.identity.models import Account
+from shop.env import env
+from shop.identity import keyfiles, sign_on, tokens, vouchers
+from shop.identity.models import Account, TokenKey
 
 SECRET = "of-the-cookie"
 STATE = vouchers.state_of(SECRET)
@@ -18,8 +19,10 @@ Forge = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
-def at_order(fresh_start: None) -> Iterator[None]:
-    """Vouchers are checked by role order, with the keys that user publishes."""
+def at_order(fresh_start: None, transactional_db: None) -> Iterator[None]:
+    """Vouchers are checked by role order, with the keys of user that it has kept."""
+    for jwk in keyfiles.public_set(env.token_keys)["keys"]:
+        TokenKey.objects.create(kid=jwk["kid"], jwk=jwk)
     with context.working_as("order"):
         yield
 
