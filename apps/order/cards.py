@@ -53,7 +53,7 @@ def parked_orders() -> Card:
     return Card(
         title="Parked orders",
         value=text(waiting),
-        note="wait for a decision" if waiting else "none waits for a decision",
+        note=f"wait{'s' if waiting == 1 else ''} for a decision" if waiting else "none waits for a decision",
         href=admin_url("order", _LISTED, parked__exact=1),
         series=chart("order_order", at="placed_at", step="day", where="parked").series(),
         series_note="Parked orders by day of placing, the last 14 days",

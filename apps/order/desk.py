@@ -223,7 +223,7 @@ ACTS = {
         ),
         Act(
             name="close",
-            title="Close: give it up",
+            title="Give up",
             permission="order.close_order",
             done="It is given up, and lets go what it may hold.",
             do=services.close,

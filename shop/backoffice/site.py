@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -53,13 +52,16 @@ class Site(UnfoldAdminSite):
         return _fragment(request, "backoffice/hits.html", {"role": role, "hits": found})
 
     def panel(self, request: HttpRequest, role: str, name: str, key: str) -> HttpResponse:
-        """A panel's fragment."""
+        """A panel's fragment; 204 where there is nothing to show, since a browser reports a 403 or 404 as an error."""
         found = panels.declared(role, name)
         if found is None or "\x00" in key:
             raise Http404
         if found.permission and not request.user.has_perm(found.permission):
-            raise PermissionDenied
-        template, context = found.show(request, key)
+            return HttpResponse(status=204, headers={"X-Panel": "refused"})
+        try:
+            template, context = found.show(request, key)
+        except Http404:
+            return HttpResponse(status=204, headers={"X-Panel": "nothing"})
         return _fragment(request, template, context)
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from apps.inventory import services, tasks
 from apps.inventory.audit import levels
@@ -95,5 +94,4 @@ def test_raising_the_reorder_point_tells_at_once() -> None:
 
 
 def _set(sku: str, units: int) -> None:
-    with transaction.atomic():
-        services.set_reorder_point(sku=sku, units=units)
+    services.set_reorder_point(sku=sku, units=units)

@@ -72,6 +72,8 @@ def test_cancel(shop: World, tuned: Tuned) -> None:
     number = shop.customer().buy({shop.sku(1): 1}).body["number"]
     act(shop, number, "cancel")
     assert order(number).state == "cancelled"
+    shop.rest(number)
+    assert not order(number).parked, "the page called other roles as order does"
     assert "booked" in act(shop, gone, "cancel")
 
 

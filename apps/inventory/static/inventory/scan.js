@@ -32,9 +32,9 @@ addEventListener("DOMContentLoaded", () => {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const told = page.querySelector("[data-sku]");
       if (answer.ok && told) found = { sku: told.dataset.sku, name: told.textContent.trim() };
-      else if (answer.status === 404) found.name = "not in the catalogue";
+      else if (answer.headers.get("X-Panel") === "nothing") found = { sku: code, name: "not in the catalogue", doubtful: true };
     } catch {
-      return { ...found, name: "the catalogue does not answer: taken as a SKU" }; // asked again at the next scan
+      return { sku: code, name: "the catalogue does not answer: taken as a SKU", doubtful: true }; // asked again at the next scan
     }
     known.set(code, found);
     return found;
@@ -68,7 +68,9 @@ addEventListener("DOMContentLoaded", () => {
       row = other;
     }
     skuOf(row).value = found.sku;
-    row.querySelector("[data-name]").textContent = found.name;
+    const text = row.querySelector("[data-name]");
+    text.textContent = found.name;
+    text.classList.toggle("desk-error", Boolean(found.doubtful));
     count();
   }
 

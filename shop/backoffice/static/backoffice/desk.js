@@ -33,9 +33,10 @@ async function deskFetch(path, limit_ms = 10000) {
     panel.setAttribute("aria-busy", "true");
     try {
       const answer = await deskFetch(panel.dataset.panel);
-      if (answer.status === 403) say(panel, "Not yours to see.");
-      else if (answer.status === 404) say(panel, "Nothing is known here.");
-      else if (!answer.ok || !answer.headers.get("X-Panel")) say(panel, "No answer just now.", true);
+      const told = answer.headers.get("X-Panel");
+      if (told === "refused") say(panel, "Not yours to see.");
+      else if (told === "nothing") say(panel, "Nothing is known here.");
+      else if (!answer.ok || !told) say(panel, "No answer just now.", true);
       else panel.innerHTML = await answer.text();
     } catch {
       say(panel, "No answer just now.", true);
