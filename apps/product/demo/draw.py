@@ -340,7 +340,7 @@ def book(s: Sheet) -> None:
 
 def candle(s: Sheet) -> None:
     s.shadow(26, 74, 88)
-    for x in ((50,), (38, 60), (34, 50, 66))[s.style]:
+    for x in ((50.0,), (38.0, 60.0), (34.0, 50.0, 66.0))[s.style]:
         half, top = (13.0, 40.0) if s.style == 0 else (7.0, 34.0 + (x % 4) * 5)
         s.oval(x - 9, top - 26, x + 9, top, mixed(GLOW, WALLS[s.style], 0.35))
         s.line([(x, top - 5), (x, top)], 0.8, IRON)
@@ -364,7 +364,7 @@ def bag(s: Sheet) -> None:
 
 def clock(s: Sheet) -> None:
     if s.style == 1:
-        for x in (34, 66):
+        for x in (34.0, 66.0):
             s.line([(50 + (x - 50) * 0.7, 80), (x, 89)], 3, s.dark)
             s.oval(x - 9, 14, x + 9, 30, s.dark)
     s.oval(18, 18, 84, 84, mixed(WALLS[s.style], (70, 60, 56), 0.2))

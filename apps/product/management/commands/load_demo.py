@@ -106,9 +106,14 @@ def _wait_for_stock(shop: _Client, sku: str) -> None:
 
 
 def _draw_pictures() -> None:
-    """Draw what the catalogue names, and hand it over as it comes: the worker has most to do with it."""
+    """Draw what the catalogue names, and hand it over as it comes: the worker has most to do with it.
+
+    What lists show first comes first: each product's first picture, the newest product's before.
+    """
     with CATALOGUE.open(encoding="utf-8", newline="") as file:
-        names = list(dict.fromkeys(row["Image Src"] for row in csv.DictReader(file) if row["Image Src"]))
+        rows = [row for row in csv.DictReader(file) if row["Image Src"]]
+    rows = sorted(reversed(rows), key=lambda row: int(row["Image Position"]))
+    names = list(dict.fromkeys(row["Image Src"] for row in rows))
     for start in range(0, len(names), _AT_ONCE):
         _draw(names[start : start + _AT_ONCE])
 
