@@ -112,7 +112,8 @@ def _draw_pictures() -> None:
     """
     with CATALOGUE.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["Image Src"]]
-    rows = sorted(reversed(rows), key=lambda row: int(row["Image Position"]))
+    rows.reverse()
+    rows.sort(key=lambda row: int(row["Image Position"]))
     names = list(dict.fromkeys(row["Image Src"] for row in rows))
     for start in range(0, len(names), _AT_ONCE):
         _draw(names[start : start + _AT_ONCE])
