@@ -48,5 +48,7 @@ class ServiceMiddleware:
 
 
 def _role_of(path: str) -> str:
-    first = path.split("/", 2)[1] if path.startswith("/") else ""
-    return first if first in env.serves else env.role or "shop"
+    """The role under whose prefix the path is; in one process's admin, the one whose app's page it is."""
+    first, second = [*path.removeprefix("/").split("/", 2), "", ""][:2]
+    owner = second if first == "admin" else first
+    return owner if owner in env.serves else env.role or "shop"

@@ -109,6 +109,7 @@ STORAGES = {
 }
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "shop.formats"
 USE_I18N = True
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -151,6 +152,9 @@ UNFOLD = {
     "SITE_SUBHEADER": env.role or "all roles",
     "SITE_SYMBOL": "storefront",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("backoffice/icon.svg")},
+    ],
     "STYLES": [lambda request: static("backoffice/desk.css")],
     "SCRIPTS": [lambda request: static("backoffice/desk.js")],
 }

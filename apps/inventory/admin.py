@@ -35,12 +35,27 @@ class ShelfInline(ReadOnlyInline):
     fields = ["warehouse", "on_hand", "reserved"]
 
 
+class Level(admin.SimpleListFilter):
+    """What has to be ordered."""
+
+    title = "level"
+    parameter_name = "level"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [("low", "Low or sold out"), ("gone", "Sold out")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
+        if self.value() in ("low", "gone"):
+            queryset = queryset.filter(low=True)
+        return queryset.filter(available=0) if self.value() == "gone" else queryset
+
+
 @admin.register(Item)
 class ItemAdmin(Page):
     """A SKU over all warehouses; the reorder point is what staff may set."""
 
     list_display = ["sku", "available", "reorder_point", "level"]
-    list_filter = ["low"]
+    list_filter = [Level]
     search_fields = ["sku__startswith"]
     search_help_text = "The beginning of a SKU"
     ordering = ["sku"]

@@ -20,7 +20,7 @@ def low_stock() -> Card:
         value=text(low),
         unit="SKU" if low == 1 else "SKUs",
         note=f"{text(gone)} sold out · {shipped.of_today():,.0f} units shipped today",
-        href=admin_url("inventory", "inventory/item/", low__exact=1),
+        href=admin_url("inventory", "inventory/item/", level="low"),
         series=shipped.series(),
         series_note="Units shipped by hour, the last 24 hours",
         alarm=bool(gone),

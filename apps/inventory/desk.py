@@ -74,7 +74,7 @@ class AdjustForm(BatchForm):
         kind = MovementKind(self.cleaned_data["kind"])
         if abs(units) > MAX_UNITS:
             return f"At most {MAX_UNITS:,} units."
-        return "" if kind.allows(units) else f"Not a change that is a {kind.label.lower()}."
+        return "" if kind.allows(units) else f"Not a change that is a {kind.value}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ class OrderAdmin(ReadOnlyAdmin):
     """Orders, the newest first; those that wait for a person stand out. One page follows an order."""
 
     actions = ["retry", "cancel"]
-    list_display = ["number", "status", "attention", "who", "amount", "placed_at"]
+    list_display = ["number", "status", "who", "amount", "placed_at"]
     list_display_links = ["number"]
     list_filter = ["state", "parked", ("placed_at", Days)]
     list_filter_submit = True
@@ -43,13 +43,10 @@ class OrderAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State")
     def status(self, order: Order) -> str:
-        return marks.tag(order.state, desk.TONES[State(order.state)])
-
-    @admin.display(description="Needs you")
-    def attention(self, order: Order) -> str:
+        state = marks.tag(order.state, desk.TONES[State(order.state)])
         if order.parked:
-            return marks.tag(f"parked: {order.parked_reason}", marks.BAD)
-        return order.reason
+            return marks.side_by_side(state, marks.waits(f"parked: {order.parked_reason}"))
+        return marks.side_by_side(state, order.reason.replace("-", " "))
 
     @admin.display(description="Customer")
     def who(self, order: Order) -> str:
@@ -76,13 +73,18 @@ class OrderAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page, or what its buttons do."""
-        order = self.get_object(request, object_id or "")
-        if not self.has_view_permission(request, order):
+        name = request.POST.get("act", "")
+        if object_id is None or not self.has_view_permission(request):
             raise PermissionDenied
+        if request.method == "POST" and not (
+            name in desk.PERMISSIONS and request.user.has_perm(desk.PERMISSIONS[name])
+        ):
+            raise PermissionDenied
+        order = self.get_object(request, object_id)
         if order is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
         if request.method == "POST":
-            return self._act(request, order)
+            return self._refund(request, order) if name == "refund" else self._act(request, order, desk.ACTS[name])
         return self._page(request, order)
 
     def _page(self, request: HttpRequest, order: Order, form: desk.RefundForm | None = None) -> HttpResponse:
@@ -97,13 +99,7 @@ class OrderAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "order/page.html", context)
 
-    def _act(self, request: HttpRequest, order: Order) -> HttpResponse:
-        name = request.POST.get("act", "")
-        if name == "refund":
-            return self._refund(request, order)
-        act = desk.ACTS.get(name)
-        if act is None or not request.user.has_perm(act.permission):
-            raise PermissionDenied
+    def _act(self, request: HttpRequest, order: Order, act: desk.Act) -> HttpResponse:
         try:
             act.do(order_id=order.pk)
         except desk.REFUSALS as exc:
@@ -114,8 +110,6 @@ class OrderAdmin(ReadOnlyAdmin):
 
     def _refund(self, request: HttpRequest, order: Order) -> HttpResponse:
         """Asked for, shown with what it comes to, and given back once that is confirmed under the refund's id."""
-        if not request.user.has_perm("order.refund_order"):
-            raise PermissionDenied
         form = desk.RefundForm(request.POST, order)
         refund_id: UUID | None = form.data.get("refund_id") and form.fields["refund_id"].clean(form.data["refund_id"])
         if refund_id and order.refunds.filter(pk=refund_id).exists():
@@ -132,12 +126,13 @@ class OrderAdmin(ReadOnlyAdmin):
                 "refund_id": uuid4(),
             }
             return TemplateResponse(request, "order/refund.html", context)
+        given = marks.money(form.money.amount, order.currency)
         try:
             form.give_back(refund_id)
         except desk.REFUSALS as exc:
             messages.error(request, desk.refusal(exc))
         else:
-            messages.success(request, f"{marks.money(form.money.amount, order.currency)} are given back.")
+            messages.success(request, f"{given} are given back.")
         return HttpResponseRedirect(request.get_full_path())
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
@@ -176,7 +171,7 @@ class RefundAdmin(ReadOnlyAdmin):
     """Money given back; a parked refund waits for a person."""
 
     actions = ["retry"]
-    list_display = ["requested_at", "order", "worth", "state", "attention"]
+    list_display = ["requested_at", "order", "worth", "state"]
     list_filter = ["status", "parked"]
     list_select_related = ["order"]
     search_fields = ["id", "order__number"]
@@ -189,11 +184,9 @@ class RefundAdmin(ReadOnlyAdmin):
 
     @admin.display(description="State")
     def state(self, refund: Refund) -> str:
-        return marks.tag(refund.status, desk.REFUND_TONES[RefundStatus(refund.status)])
-
-    @admin.display(description="Needs you")
-    def attention(self, refund: Refund) -> str:
-        return marks.tag(f"parked: {refund.parked_reason}", marks.BAD) if refund.parked else refund.code
+        state = marks.tag(refund.status, desk.REFUND_TONES[RefundStatus(refund.status)])
+        more = marks.waits(f"parked: {refund.parked_reason}") if refund.parked else refund.code
+        return marks.side_by_side(state, more)
 
     def as_stored(self, lookup: str, text: str) -> str:
         return text.upper() if lookup == "order__number" else text

@@ -54,13 +54,14 @@ _GOOD_NEWS = (State.DELIVERED, Note.REFUNDED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One row of the timeline; ``after`` is how long it took since the row before."""
+    """One row of the timeline; ``after`` is how long it took since the row before it."""
 
     said: str
     detail: str
     at: datetime
     after: str
     tone: str
+    by: str  # the account of the staff member who did it; "" for anybody else
 
 
 def moments(entries: list[TimelineEntry]) -> Iterator[Moment]:
@@ -70,7 +71,14 @@ def moments(entries: list[TimelineEntry]) -> Iterator[Moment]:
         word = entry.to or entry.note
         tone = marks.BAD if word in _BAD_NEWS else marks.GOOD if word in _GOOD_NEWS else marks.QUIET
         after = marks.lasting(entry.at - before) if before else ""
-        yield Moment(said=_SAID.get(word, word), detail=entry.detail, at=entry.at, after=after, tone=tone)
+        yield Moment(
+            said=_SAID.get(word, word),
+            detail=entry.detail,
+            at=entry.at,
+            after=after,
+            tone=tone,
+            by=str(entry.actor or ""),
+        )
         before = entry.at
 
 
@@ -224,6 +232,8 @@ ACTS = {
         ),
     )
 }
+
+PERMISSIONS = {"refund": "order.refund_order"} | {act.name: act.permission for act in ACTS.values()}
 
 
 def acts_for(request: HttpRequest, order: Order) -> list[Act]:

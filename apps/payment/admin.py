@@ -54,7 +54,7 @@ TONES = {
 class PaymentAdmin(ReadOnlyAdmin):
     """Payments, the newest first; those that wait for a person stand out."""
 
-    list_display = ["created_at", "order_number", "state", "money", "given_back", "attention"]
+    list_display = ["created_at", "order_number", "state", "money", "given_back"]
     list_filter = [Parked, "status", ("created_at", Days)]
     list_filter_submit = True
     search_fields = ["id", "order_number"]
@@ -66,7 +66,9 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Status")
     def state(self, payment: Payment) -> str:
-        return marks.tag(payment.status, TONES.get(Status(payment.status), marks.QUIET))
+        state = marks.tag(payment.status, TONES.get(Status(payment.status), marks.QUIET))
+        waits = marks.waits(f"parked: {payment.parked_reason}") if payment.parked else ""
+        return marks.side_by_side(state, waits)
 
     @admin.display(description="Amount")
     def money(self, payment: Payment) -> str:
@@ -75,10 +77,6 @@ class PaymentAdmin(ReadOnlyAdmin):
     @admin.display(description="Refunded")
     def given_back(self, payment: Payment) -> str:
         return marks.money(payment.refunded, payment.currency) if payment.refunded else ""
-
-    @admin.display(description="Needs you")
-    def attention(self, payment: Payment) -> str:
-        return marks.tag(f"parked: {payment.parked_reason}", marks.BAD) if payment.parked else ""
 
     def as_stored(self, lookup: str, text: str) -> str:
         return text.upper() if lookup == "order_number" else text

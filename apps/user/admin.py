@@ -75,7 +75,9 @@ class AccountAdmin(UserAdmin, Page):  # type: ignore[type-arg,misc]  # get_form 
     add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
     list_display = ("email", "name", "is_active", "shown_roles", "created_at")
     list_filter = ("is_active", "is_staff")
-    search_fields = ("email", "name")
+    search_fields = ("email__startswith", "name__startswith")
+    search_help_text = "The beginning of an e-mail address, or of a name"
+    change_form_outer_after_template = "user/customer.html"
     ordering = ("-created_at", "id")
     filter_horizontal = ()
 
@@ -141,7 +143,8 @@ class AddressAdmin(Page):
     list_display = ["name", "city", "country", "account"]
     list_select_related = ["account"]
     raw_id_fields = ["account"]
-    search_fields = ["name", "city", "account__email"]
+    search_fields = ["account__email"]
+    search_help_text = "The customer's e-mail address"
     ordering = ["-created_at", "id"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Address | None = None) -> list[str]:

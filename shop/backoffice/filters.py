@@ -1,6 +1,6 @@
 """Filters of the admin's lists."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
@@ -24,9 +24,11 @@ class Days(RangeDateFilter):
             queryset = queryset.filter(**{f"{self.field_path}__lt": last + timedelta(days=1)})
         return queryset
 
-    def _day(self, end: str) -> Any:
+    def _day(self, end: str) -> datetime | None:
+        """The midnight with which the day begins; None where none was chosen."""
         typed = str(self.used_parameters.get(f"{self.field_path}_{end}") or "")
         try:
-            return parse_date(typed)
+            day = parse_date(typed)
         except ValueError:
             return None
+        return datetime.combine(day, time.min, UTC) if day else None

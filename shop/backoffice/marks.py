@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from shop.money import Money
@@ -14,6 +14,16 @@ GOOD, BUSY, BAD, QUIET = "good", "busy", "bad", "quiet"  # tones of a tag
 def tag(text: object, tone: str = QUIET) -> SafeString:
     """``text`` as a tag; its words say what its colour says."""
     return format_html('<span class="desk-tag desk-{}">{}</span>', tone, str(text).replace("_", " "))
+
+
+def waits(text: str) -> SafeString:
+    """A tag for what waits for a person: its whole row stands out in a list."""
+    return format_html('<span class="desk-tag desk-bad desk-waits">{}</span>', text)
+
+
+def side_by_side(*parts: str) -> SafeString:
+    """Tags and texts in one cell, without those that are empty."""
+    return format_html_join(" ", "{}", ((part,) for part in parts if part))
 
 
 def money(amount: Decimal, currency: str) -> str:

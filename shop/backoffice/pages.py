@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin, csrf_protect_m
-from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Model, QuerySet
 from django.forms import BaseModelFormSet
+from django.forms.models import _get_foreign_key
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from unfold.paginator import InfinitePaginator
+
+from shop.backoffice import history
 
 if TYPE_CHECKING:  # unfold is untyped, and its classes are these
     ModelAdmin = admin.ModelAdmin[Any]
@@ -75,6 +80,23 @@ class Bounded(ModelAdmin):
         """Who may use the actions of this page."""
         return request.user.has_perm(f"{self.opts.app_label}.operate_{self.opts.model_name}")
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What the log of changes has of the row, and of those of its inlines."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        parts = self.history_parts(request, obj)
+        context = {**self.admin_site.each_context(request), "title": "History", "opts": self.opts, "original": obj}
+        return TemplateResponse(request, "backoffice/history.html", {**context, "told": history.of(obj, parts)})
+
+    def history_parts(self, request: HttpRequest, obj: Any) -> dict[type[Model], str]:
+        """The models whose rows are parts of ``obj``, with their keys to it."""
+        return {inline.model: _parent_key(inline, self.model) for inline in self.get_inline_instances(request, obj)}
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The log of changes is the database's own, whoever makes them."""
 
@@ -83,6 +105,11 @@ class Bounded(ModelAdmin):
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """As ``log_addition``."""
+
+
+def _parent_key(inline: Any, parent: type[Model]) -> str:
+    """The foreign key by which an inline's rows belong to their page."""
+    return str(_get_foreign_key(parent, inline.model, inline.fk_name).attname)
 
 
 class OutsideTransaction(admin.ModelAdmin[Any]):
@@ -142,6 +169,11 @@ class Page(Bounded, OutsideTransaction):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return type(self).delete is not Page.delete and bool(super().has_delete_permission(request, obj))
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes with a row is its command's business: nobody needs a permission for each kind of it."""
+        listed, counts, _, protected = super().get_deleted_objects(objs, request)
+        return listed, counts, set(), protected
+
     def _changeform_view(self, request: Any, object_id: Any, form_url: Any, extra_context: Any) -> Any:
         try:
             return super()._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[misc]
@@ -182,6 +214,13 @@ class Inline(TabularInline):
     """Editable rows below the page they belong to; the page's ``save`` saves them."""
 
     extra = 0
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A column's heading is no label to a screen reader: each field says its own."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs.setdefault("aria-label", str(field.label or db_field.verbose_name))
+        return field
 
 
 class ReadOnly(BaseModelAdmin[Any]):

@@ -13,9 +13,8 @@ class ChangeAdmin(ReadOnlyAdmin):
     """Who changed what in this process's roles; each page's History shows its own part."""
 
     list_display = ["at", "who", "source", "table", "row", "action"]
-    list_filter = ["source", "action"]
-    search_fields = ["=row", "=actor"]
-    search_help_text = "Primary key of a row, or an account's id"
+    search_fields = ["actor"]
+    search_help_text = "The id of the account that did it"
     ordering = ["-id"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -3,7 +3,8 @@ from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from shop.backoffice.pages import ReadOnlyAdmin
+from shop.backoffice.pages import Page, ReadOnlyAdmin
+from shop.identity import throttle
 from shop.identity.models import SignInThrottle, TokenKey
 
 __all__ = ["auth_admin"]  # its import registers Group: permissions come from code, never from its rows
@@ -19,11 +20,17 @@ class TokenKeyAdmin(ReadOnlyAdmin):
 
 
 @admin.register(SignInThrottle)
-class SignInThrottleAdmin(ReadOnlyAdmin):
+class SignInThrottleAdmin(Page):
     """Failed sign-ins that count. Deleting one lets its subject try again."""
 
     list_display = ["subject", "failures", "ends_at"]
     ordering = ["-ends_at", "subject"]
 
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return bool(request.user.is_superuser)
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def delete(self, request: HttpRequest, obj: SignInThrottle) -> None:
+        throttle.pardon(subject=obj.pk)

@@ -59,6 +59,10 @@ class Account(AbstractBaseUser):
             models.CheckConstraint(condition=Q(email=Lower("email")), name="account_email_lower_case"),
             models.CheckConstraint(condition=Q(is_staff=True) | Q(staff_roles=[]), name="account_roles_are_of_staff"),
         ]
+        indexes = [
+            models.Index(fields=["-created_at", "id"], name="account_newest"),
+            models.Index(fields=["name"], opclasses=["varchar_pattern_ops"], name="account_by_name"),
+        ]
         ordering = ["-created_at", "id"]
 
     def __str__(self) -> str:

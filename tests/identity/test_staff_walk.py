@@ -22,6 +22,7 @@ PAGES: Mapping[str, str] = {
     "inventory.receive_stock": "admin:inventory_receive",
     "inventory.adjust_stock": "admin:inventory_adjust",
 }
+ACTS = {"order.order"}  # a page whose buttons each ask for their own: tests/order/test_staff_acts.py
 REGISTERED = sorted(admin.site._registry.values(), key=lambda each: each.opts.label_lower)
 
 
@@ -66,6 +67,8 @@ def walk(client: Client, role: str, page: ModelAdmin[Any]) -> Iterator[tuple[str
     ]
     for what, path, actions in asked:
         yield what, _allowed(client.get(path)), expected(role, page, *actions)
+    if page.opts.label_lower in ACTS:
+        return
     changed = client.post(reverse(f"{name}_change", args=row), {})
     yield "save", _allowed(changed), expected(role, page, "change")
 

@@ -5,9 +5,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 
-from apps.order.models import Order, OrderLine
+from apps.order.models import Order, OrderLine, Quote
 from apps.product import reviews, services
 from apps.product.models import Review
 from apps.product.reviews import AlreadyReviewed, UnknownReview
@@ -47,13 +48,27 @@ def shown() -> Any:
 
 def bought(account_id: UUID, sku: str, state: str) -> None:
     """An order of one line, as role order keeps it."""
-    money = {"price": 5, "total": 5}
-    order = Order(customer_id=account_id, state=state, number=uuid4().hex[:10].upper(), currency="EUR")
-    for name in ("subtotal", "shipping", "shipping_tax", "tax", "total"):
-        setattr(order, name, 5)
-    order.prices_include_tax, order.shipping_address, order.shipping_name = True, {}, "Standard"
-    order.save()
-    OrderLine.objects.create(order=order, sku=sku, quantity=1, unit_price=money["price"], total=money["total"])
+    amounts = dict.fromkeys(("subtotal", "shipping", "shipping_tax", "tax", "total"), 5)
+    terms = {
+        "customer_id": account_id,
+        "currency": "EUR",
+        "prices_include_tax": True,
+        "shipping_address": {},
+        **amounts,
+    }
+    open_ended = {} if state == "delivered" else {"step": "reserve", "due_at": Now()}
+    order = Order.objects.create(
+        **terms,
+        quote=Quote.objects.create(**terms, lines=[], expires_at=Now()),
+        number=uuid4().hex[:10].upper(),
+        state=state,
+        payment_id=uuid4(),
+        reservation_id=uuid4(),
+        **({"step": ""} | open_ended),
+    )
+    OrderLine.objects.create(
+        order=order, position=0, sku=sku, quantity=1, unit_price=5, total=5, tax_class="standard", tax_rate=0, tax=0
+    )
 
 
 def test_a_review_is_shown_once_approved(customer: Client, staff: Client) -> None:

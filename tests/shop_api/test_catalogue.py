@@ -1,6 +1,9 @@
-"""Finding products."""
+"""Finding products, looking at them, saying what one thinks of them."""
 
+from base64 import b64decode
 from uuid import uuid4
+
+import urllib3
 
 from tests.shop_api.client import Shop, wait_for
 
@@ -64,3 +67,76 @@ def test_filters_combine(shop: Shop) -> None:
     below = shop.anyone.get(f"/product/products?search={cheap}&price_max=10&in_stock=true").body["results"]
     above = shop.anyone.get(f"/product/products?search={dear}&price_max=10").body["results"]
     assert ([item["sku"] for item in below], above) == ([cheap], [])
+
+
+def test_a_mistyped_search_is_understood_and_narrowed(shop: Shop) -> None:
+    """Words are bent, mistyped and accented; options are facets with counts, and narrow the list."""
+    word = f"zq{uuid4().hex[:8].translate(str.maketrans('0123456789', 'ghijklmnop'))}"
+    for colour in ("blue", "red"):
+        variant = {"sku": f"F-{word}-{colour}", "price": {"amount": "9.00", "currency": "EUR"}}
+        made = shop.staff.post(
+            "/product/products",
+            {
+                "name": f"Café {word} chairs",
+                "category": shop.category(),
+                "variants": [{**variant, "options": {"Colour": colour}}],
+                "published": True,
+            },
+        )
+        assert made.status == 201, made
+    mistyped = word[:3] + word[4] + word[3] + word[5:]
+    page = shop.anyone.get(f"/product/products?search=cafe+{mistyped}+chair").body
+    assert {item["sku"] for item in page["results"]} == {f"F-{word}-blue", f"F-{word}-red"}
+    (facet,) = (facet for facet in page["facets"]["properties"] if facet["code"] == "colour")
+    assert {value["value"]: value["count"] for value in facet["values"]} == {"blue": 1, "red": 1}
+    narrowed = shop.anyone.get(f"/product/products?search={word}&colour=blue").body["results"]
+    assert [item["sku"] for item in narrowed] == [f"F-{word}-blue"]
+
+
+def test_a_picture_is_served_in_a_modern_format(shop: Shop) -> None:
+    """Uploaded as PNG, shown on the product's page as AVIF and WebP, kept by clients for good."""
+    sku = shop.product()
+    fields, content_type = urllib3.encode_multipart_formdata(
+        {"file": ("dot.png", b64decode(_DOT), "image/png"), "alt": "A dot"}
+    )
+    sent = urllib3.request(
+        "POST",
+        f"{shop.anyone.base_url}/product/products/{sku}/pictures",
+        body=fields,
+        headers={**shop.staff.headers, "Content-Type": content_type},
+        retries=False,
+    )
+    assert sent.status == 201, sent.data
+    (picture,) = shop.anyone.get(f"/product/products/{sku}").body["images"]
+    assert picture["alt"] == "A dot"
+    for file in picture["thumbnails"]:
+        served = urllib3.request("GET", shop.anyone.base_url + file["url"], retries=False)
+        assert (served.status, served.headers["Content-Type"]) == (200, f"image/{file['format']}")
+        assert "immutable" in served.headers["Cache-Control"]
+
+
+def test_a_review_of_somebody_who_bought(shop: Shop) -> None:
+    """Verified by role order; shown, and counted, once staff approve it."""
+    sku = shop.product(on_hand=1)
+    customer = shop.customer()
+    assert shop.buy(customer, sku).status == 201
+    path = f"/product/products/{sku}/reviews"
+    review = customer.post(path, {"author": "Ada", "rating": 4, "text": "Bright."})
+    assert review.status == 201, review
+    stranger = shop.customer().post(path, {"author": "Eve", "rating": 1})
+    waiting = wait_for(
+        lambda: {
+            row["id"]: row["verified"] for row in shop.staff.get("/product/reviews?state=pending").body["results"]
+        },
+        lambda rows: None not in (rows.get(review.body["id"]), rows.get(stranger.body["id"])),
+    )
+    assert (waiting[review.body["id"]], waiting[stranger.body["id"]]) == (True, False)
+    assert shop.anyone.get(path).body["results"] == []
+    assert shop.staff.patch(f"/product/reviews/{review.body['id']}", {"state": "approved"}).status == 200
+    (shown,) = shop.anyone.get(path).body["results"]
+    assert (shown["author"], shown["verified"]) == ("Ada", True)
+    assert shop.anyone.get(f"/product/products/{sku}").body["rating"] == {"average": 4.0, "count": 1}
+
+
+# A PNG of one pixel.
+_DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at', 'id'],
+                'indexes': [models.Index(fields=['-created_at', 'id'], name='account_newest'), models.Index(fields=['name'], name='account_by_name', opclasses=['varchar_pattern_ops'])],
                 'constraints': [models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='account_email_lower_case'), models.CheckConstraint(condition=models.Q(('is_staff', True), ('staff_roles', []), _connector='OR'), name='account_roles_are_of_staff')],
             },
         ),

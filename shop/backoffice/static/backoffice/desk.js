@@ -25,7 +25,8 @@ async function deskFetch(path, limit_ms = 10000) {
       button.addEventListener("click", () => fill(panel));
       line.append(" ", button);
     }
-    panel.replaceChildren(line);
+    if (panel.querySelector(".desk-quiet") || !panel.childElementCount) panel.replaceChildren(line);
+    else panel.append(line); // what the page knows by itself stays
   }
 
   async function fill(panel) {
