@@ -1,7 +1,8 @@
 """VAT of the European Union, as the shop's first taxes; the admin changes them from then on.
 
 Standard rate, and the reduced rate that most reduced goods have, in per cent, as of 2026. A starting
-point to be checked for what is sold, not tax advice. GR is Greece, DK has no reduced rate.
+point to be checked for what is sold, not tax advice. Goods that are not taxed are "exempt". GR is
+Greece, DK has no reduced rate.
 """
 
 from decimal import Decimal
@@ -22,7 +23,7 @@ def add_taxes(apps, schema_editor):
         country_model.objects.create(country=country)
         rate.objects.bulk_create(
             rate(country_id=country, tax_class=tax_class, percent=Decimal(percent))
-            for tax_class, percent in (("standard", standard), ("reduced", reduced))
+            for tax_class, percent in (("standard", standard), ("reduced", reduced), ("exempt", 0))
         )
 
 

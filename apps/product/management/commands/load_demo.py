@@ -1,19 +1,26 @@
-"""``manage.py load_demo``: a first catalogue, its stock and three orders, through the shop's own API."""
+"""``manage.py load_demo``: a first catalogue with stock and pictures, and three orders on their way."""
 
+import csv
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 import urllib3
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.product.demo_catalogue import CATEGORIES, NAMESPACE, PRODUCTS, DemoProduct
+from apps.product.demo import CATALOGUE, draw
+from apps.product.importing import named_pictures
+from apps.product.models import Variant
 
-_WAREHOUSE = "main"  # comes with inventory's migrations
+_NAMESPACE = UUID("6f0f3f2e-93b5-4f0c-9d0c-2d1a5d7a4c11")  # of the keys under which orders are placed
+_CURRENCY = "EUR"
+_ORDERED = ("desk-lamp-with-jointed-arm", "stoneware-mug", "lambswool-throw")
 _GUEST = {
     "name": "Demo Guest",
     "line1": "1 Main Street",
@@ -21,8 +28,9 @@ _GUEST = {
     "postal_code": "10115",
     "country": "DE",
 }
-_ORDERS = 3
 _PATIENCE_S = 60  # twice what the carrier takes with the default settings
+_STOCK_S = 30  # in which the worker tells inventory of the opening stock, several times over
+_AT_ONCE = 20  # pictures drawn before the worker gets them
 
 
 class Command(BaseCommand):
@@ -36,15 +44,12 @@ class Command(BaseCommand):
         demo = json.loads(options["file"].read_text())
         if demo.get("loaded"):
             return
+        call_command("import_catalog", str(CATALOGUE), currency=_CURRENCY, stdout=self.stdout, stderr=self.stderr)
         shop = _Client(options["base_url"], demo["admin"])
-        for slug, name in CATEGORIES.items():
-            shop.post("/product/categories", {"slug": slug, "name": name}, known=409)
-        for number, product in enumerate(PRODUCTS, start=1):
-            _add(shop, product)
-            if number % 10 == 0:
-                self.stdout.write(f"{number} of {len(PRODUCTS)} products")
-        placed = [_order(shop, number) for number in range(_ORDERS)]
-        self.stdout.write(f"{_ORDERS} orders are on their way")
+        placed = [_order(shop, number, slug) for number, slug in enumerate(_ORDERED)]
+        self.stdout.write(f"{len(placed)} orders are on their way")
+        _draw_pictures()
+        self.stdout.write("pictures are drawn; the worker makes their thumbnails")
         _wait_until_delivered(shop, [number for number in placed if number])
         options["file"].write_text(json.dumps(demo | {"loaded": True}, indent=2))
 
@@ -58,9 +63,11 @@ class _Client:
         token = self.post("/user/token", dict(admin))["access"]
         self._headers["Authorization"] = f"Bearer {token}"
 
-    def get(self, path: str) -> Any:
-        """What is at ``path``. Raises CommandError."""
+    def get(self, path: str, *, missing: Any = None) -> Any:
+        """What is at ``path``; ``missing``, if given, where nothing is. Raises CommandError."""
         answer = self._pool.urlopen("GET", path, headers=self._headers)
+        if answer.status == HTTPStatus.NOT_FOUND and missing is not None:
+            return missing
         if answer.status != HTTPStatus.OK:
             raise CommandError(f"GET {path}: {answer.status}")
         return answer.json()
@@ -68,7 +75,7 @@ class _Client:
     def post(self, path: str, body: Mapping[str, object], *, known: int = 0, guest: bool = False) -> Any:
         """Send ``body``; the status ``known`` means that it is there already. Raises CommandError."""
         encoded = json.dumps(body)
-        key = {"Idempotency-Key": str(uuid5(NAMESPACE, path + encoded))}
+        key = {"Idempotency-Key": str(uuid5(_NAMESPACE, path + encoded))}
         headers = self._headers | key
         if guest:
             headers.pop("Authorization")
@@ -78,32 +85,44 @@ class _Client:
         return answer.json()
 
 
-def _add(shop: _Client, product: DemoProduct) -> None:
-    variants = [
-        {
-            "sku": variant.sku,
-            "price": {"amount": variant.price, "currency": "EUR"},
-            "options": dict(variant.options),
-            "tax_class": variant.tax_class,
-            "weight_g": variant.weight_g,
-        }
-        for variant in product.variants
-    ]
-    made = {"name": product.name, "description": product.description, "category": product.category}
-    shop.post("/product/products", made | {"variants": variants, "published": True}, known=409)
-    for variant in product.variants:
-        receipt = {"sku": variant.sku, "warehouse": _WAREHOUSE, "quantity": variant.on_hand, "reference": "demo"}
-        shop.post("/inventory/receipts", receipt)
-
-
-def _order(shop: _Client, number: int) -> str:
+def _order(shop: _Client, number: int, slug: str) -> str:
     """The number of the order placed, "" where there is none."""
-    sku = PRODUCTS[number].variants[0].sku
+    sku = Variant.objects.get(product__slug=slug, position=0).sku
+    _wait_for_stock(shop, sku)
     asked = {"shipping_address": _GUEST, "shipping_method": "standard", "email": f"guest{number}@example.com"}
     quote = shop.post("/order/quotes", asked | {"lines": [{"sku": sku, "quantity": 1}]}, guest=True)
     paid = {"quote": quote["id"], "payment": {"token": "tok_always_ok"}}
     made = shop.post("/order/orders", paid, known=409, guest=True)  # its quote expired: a first start was broken off
     return str(made.get("number", ""))
+
+
+def _wait_for_stock(shop: _Client, sku: str) -> None:
+    """Opening stock follows its import. Raises CommandError where it does not."""
+    end = time.monotonic() + _STOCK_S
+    while not shop.get(f"/inventory/stock/{sku}", missing={"available": 0})["available"]:
+        if time.monotonic() > end:
+            raise CommandError(f"inventory has no stock of {sku} after {_STOCK_S} s: is the worker running?")
+        time.sleep(0.2)
+
+
+def _draw_pictures() -> None:
+    """Draw what the catalogue names, and hand it over as it comes: the worker has most to do with it.
+
+    What lists show first comes first: each product's first picture, the newest product's before.
+    """
+    with CATALOGUE.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["Image Src"]]
+    rows.reverse()
+    rows.sort(key=lambda row: int(row["Image Position"]))
+    names = list(dict.fromkeys(row["Image Src"] for row in rows))
+    for start in range(0, len(names), _AT_ONCE):
+        _draw(names[start : start + _AT_ONCE])
+
+
+def _draw(names: Sequence[str]) -> None:
+    with TemporaryDirectory(prefix="shop-demo-") as folder:
+        draw.draw_into(Path(folder), names)
+        named_pictures.hand_over(Path(folder))
 
 
 def _wait_until_delivered(shop: _Client, numbers: list[str]) -> None:
