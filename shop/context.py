@@ -16,6 +16,8 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)  # ti
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 traceparent: ContextVar[str] = ContextVar("traceparent", default="")
 end_user: ContextVar[str] = ContextVar("end_user", default="")  # account id a caller vouches for
+staff_actor: ContextVar[str] = ContextVar("staff_actor", default="")  # account id; empty unless staff acts
+change_source: ContextVar[str] = ContextVar("change_source", default="")  # by which way: admin, api, a command
 
 
 class DeadlineExceeded(Exception):
@@ -65,6 +67,13 @@ def remaining() -> float | None:
     """Seconds left, zero or less once it has passed; None without a deadline."""
     at = _deadline.get()
     return None if at is None else at - time.monotonic()
+
+
+def act_as_staff(account_id: object, *, source: str) -> None:
+    """Whatever is changed in the rest of the current context (a request) was changed by this account."""
+    end_user.set(str(account_id))
+    staff_actor.set(str(account_id))
+    change_source.set(source)
 
 
 def _sooner(seconds: float) -> float:

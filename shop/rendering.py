@@ -8,6 +8,7 @@ from rest_framework import renderers
 
 from shop.env import env
 from shop.idempotency.keys import FORM_FIELD
+from shop.roles import KEYS
 
 
 class JSONRenderer(renderers.JSONRenderer):
@@ -22,7 +23,8 @@ class BrowsableRenderer(renderers.BrowsableAPIRenderer):
     template = "shop/api.html"
 
     def get_context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context(*args, **kwargs) | {"role": env.role}
+        signs_on = bool(env.role) and env.role != KEYS
+        return super().get_context(*args, **kwargs) | {"role": env.role, "signs_on": signs_on}
 
     def render_form_for_serializer(self, serializer: Any) -> str:
         form = super().render_form_for_serializer(serializer)

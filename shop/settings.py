@@ -1,6 +1,7 @@
 """Django's settings for every role; what differs between processes comes from ``shop.env``."""
 
 import django_stubs_ext
+from django.templatetags.static import static
 
 from shop.database import configuration
 from shop.env import ROOT, env
@@ -17,10 +18,15 @@ WSGI_APPLICATION = "shop.wsgi.application"
 INSTALLED_APPS = [
     "shop",
     "shop.identity",
+    "shop.changes",
     "shop.events",
     "shop.idempotency",
     *(ROLES[name].app for name in env.serves if name in ROLES),
-    "django.contrib.admin",
+    "shop.backoffice.apps.BackofficeConfig",  # the first template of a name wins
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "shop.backoffice.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -40,6 +46,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "shop.changes.middleware.StaffActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -136,6 +143,16 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [],  # choices stay where they are used: eight roles all have a "status"
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+
+UNFOLD = {
+    "SITE_TITLE": "Shop",
+    "SITE_HEADER": "Shop",
+    "SITE_SUBHEADER": env.role or "all roles",
+    "SITE_SYMBOL": "storefront",
+    "SITE_URL": "/",
+    "STYLES": [lambda request: static("backoffice/desk.css")],
+    "SCRIPTS": [lambda request: static("backoffice/desk.js")],
 }
 
 PROMETHEUS_EXPORT_MIGRATIONS = False

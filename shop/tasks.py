@@ -7,6 +7,7 @@ from shop.env import env
 from shop.events.relay import relay_once
 from shop.events.retention import tidy_events
 from shop.idempotency.retention import tidy_keys
+from shop.identity.retention import tidy_sign_ons
 from shop.roles import ROLES
 
 _HOUR_S = 3600.0
@@ -17,3 +18,4 @@ _first = env.serves[0]  # tables that a process's roles share are tidied by one 
 if _first in ROLES:
     jobs.add(jobs.Job(_first, "tidy_events", _HOUR_S, tidy_events))
     jobs.add(jobs.Job(_first, "tidy_keys", _HOUR_S, tidy_keys))
+    jobs.add(jobs.Job(_first, "tidy_sign_ons", _HOUR_S, tidy_sign_ons))

@@ -130,7 +130,12 @@ def _headers(caller: str, role: str, left_s: float, key: str | None) -> dict[str
     headers = {
         "Accept": "application/json",
         "Content-Type": "application/json",
-        credentials.HEADER: credentials.mint(caller=caller, callee=role, end_user=context.end_user.get()),
+        credentials.HEADER: credentials.mint(
+            caller=caller,
+            callee=role,
+            end_user=context.end_user.get(),
+            staff=bool(context.staff_actor.get()),
+        ),
         "X-Deadline-Ms": str(int(left_s * 1000)),
         "X-Request-Id": context.request_id.get(),
     }

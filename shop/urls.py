@@ -1,7 +1,7 @@
 """URLs of the roles this process serves: each role's under its own prefix, the same everywhere."""
 
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
@@ -10,9 +10,11 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from shop import health, start_page
 from shop.audit.api import Facts, Pending, Rules
+from shop.backoffice.site import Site, urls_of
 from shop.env import env
 from shop.events.api import Events
-from shop.roles import ROLES
+from shop.identity import sign_on
+from shop.roles import KEYS, ROLES
 
 handler400 = "shop.problems.bad_request"
 handler403 = "shop.problems.forbidden"
@@ -32,7 +34,26 @@ def _role_urls(role: str) -> list[URLPattern | URLResolver]:
         path(f"{role}/internal/audit/pending", Pending.as_view()),
         path(f"{role}/openapi.json", SpectacularJSONAPIView.as_view(patterns=own), name=f"{role}-openapi"),
         path(f"{role}/docs", SpectacularSwaggerView.as_view(url=f"/{role}/openapi.json"), name=f"{role}-docs"),
-        path(f"{role}/admin/", admin.site.urls if env.role else RedirectView.as_view(url="/admin/")),
+        *_admin_urls(role),
+    ]
+
+
+def _admin_urls(role: str) -> list[URLPattern | URLResolver]:
+    """A role's admin; in one process only what the pages of others show of it, beside the one admin."""
+    if env.role:
+        own = [] if role == KEYS else _sign_on_urls(role)
+        return [*own, path(f"{role}/admin/", admin.site.urls)]
+    shown = (urls_of(role, cast(Site, admin.site)), f"{role}-admin")
+    return [path(f"{role}/admin/", include(shown)), path(f"{role}/admin/", RedirectView.as_view(url="/admin/"))]
+
+
+def _sign_on_urls(role: str) -> list[URLPattern | URLResolver]:
+    """Instead of a login form: only user has passwords."""
+    return [
+        path(f"{role}/admin/login", sign_on.start),
+        path(f"{role}/admin/login/", sign_on.start),
+        path(f"{role}/admin/logout/", sign_on.sign_out),
+        path(f"{role}/admin/sign-on", sign_on.SignOn.as_view()),
     ]
 
 

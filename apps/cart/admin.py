@@ -3,7 +3,8 @@
 from django.contrib import admin
 
 from apps.cart.models import Cart, CartLine, Merge
-from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
+from shop.backoffice.filters import Days
+from shop.backoffice.pages import ReadOnlyAdmin, ReadOnlyInline
 
 
 class LineInline(ReadOnlyInline):
@@ -17,20 +18,22 @@ class LineInline(ReadOnlyInline):
 class CartAdmin(ReadOnlyAdmin):
     """Carts, the last changed first. A token's hash is nobody's business."""
 
-    list_display = ["id", "customer_id", "touched_at", "created_at"]
+    list_display = ["touched_at", "id", "customer_id", "created_at"]
+    list_filter = [("touched_at", Days)]
+    list_filter_submit = True
     fields = ["id", "customer_id", "created_at", "touched_at"]
-    search_fields = ["id__exact", "customer_id__exact"]
+    search_fields = ["id", "customer_id"]
+    search_help_text = "Cart id or customer id"
     ordering = ["-touched_at", "id"]
     inlines = [LineInline]
 
 
 @admin.register(CartLine)
 class CartLineAdmin(ReadOnlyAdmin):
-    """In whose carts a SKU is."""
+    """The lines of all carts."""
 
     list_display = ["sku", "quantity", "cart"]
     list_select_related = ["cart"]
-    search_fields = ["sku__exact"]
     ordering = ["-id"]
 
 
@@ -40,5 +43,6 @@ class MergeAdmin(ReadOnlyAdmin):
 
     list_display = ["guest_cart_id", "customer_id", "merged_at"]
     fields = ["guest_cart_id", "customer_id", "notices", "merged_at"]
-    search_fields = ["guest_cart_id__exact", "customer_id__exact"]
+    search_fields = ["guest_cart_id"]
+    search_help_text = "The id of the guest's cart"
     ordering = ["-merged_at", "token_hash"]

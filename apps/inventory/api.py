@@ -17,7 +17,7 @@ from apps.inventory import services
 from apps.inventory.models import Item, Movement, MovementKind, Stock, Warehouse
 from shop.fields import SkuIn
 from shop.idempotency import keys
-from shop.identity.authentication import IsStaff
+from shop.identity.authentication import May
 from shop.pagination import CursorPagination
 from shop.problems import Problem
 
@@ -109,7 +109,7 @@ class AdjustmentOut(AdjustmentIn):
 class Warehouses(GenericAPIView[Warehouse]):
     """The warehouses, in the order in which reservations draw on them."""
 
-    permission_classes = [IsStaff]
+    permission_classes = [May("inventory.add_warehouse", reading="inventory.view_warehouse")]
     serializer_class = WarehouseIn
     pagination_class = ByPriority
 
@@ -137,7 +137,7 @@ class Warehouses(GenericAPIView[Warehouse]):
 class StockList(GenericAPIView[Item]):
     """All stock, by SKU and warehouse."""
 
-    permission_classes = [IsStaff]
+    permission_classes = [May("inventory.view_stock")]
     serializer_class = StockOut
     pagination_class = BySku
 
@@ -163,7 +163,7 @@ class StockDetail(GenericAPIView[Item]):
 
     @extend_schema(responses=StockOut)
     def get(self, request: Request, sku: str) -> Response:
-        staff = request.user.is_authenticated and request.user.is_staff
+        staff = request.user.is_authenticated and request.user.has_perm("inventory.view_stock")
         items = Item.objects.with_warehouses() if staff else Item.objects
         item = items.filter(pk=sku).first()
         if item is None:
@@ -174,7 +174,6 @@ class StockDetail(GenericAPIView[Item]):
 class _Movements(GenericAPIView[Movement]):
     """What staff moved, newest first, and the form to move more."""
 
-    permission_classes = [IsStaff]
     pagination_class = Newest
     kinds: tuple[MovementKind, ...]
 
@@ -196,6 +195,7 @@ class _Movements(GenericAPIView[Movement]):
 class Receipts(_Movements):
     """Deliveries of suppliers. The first receipt of a SKU makes it known to inventory."""
 
+    permission_classes = [May("inventory.receive_stock", reading="inventory.view_movement")]
     serializer_class = ReceiptIn
     kinds = (MovementKind.RECEIPT,)
 
@@ -228,6 +228,7 @@ class Receipts(_Movements):
 class Adjustments(_Movements):
     """Corrections of what is on hand: counts, write-offs, and what came back."""
 
+    permission_classes = [May("inventory.adjust_stock", reading="inventory.view_movement")]
     serializer_class = AdjustmentIn
     kinds = (MovementKind.ADJUSTMENT, MovementKind.WRITE_OFF, MovementKind.RESTOCK)
 

@@ -51,7 +51,8 @@ class Item(models.Model):
     ``available`` is what can still be promised: the sum of on_hand - reserved, moved in the same
     statement as these. ``version`` grows with each change of it and orders the levels in
     stock.changed.v1. ``low_due`` says that it fell to ``reorder_point`` and stock.low.v1 is yet to
-    be emitted. Invariant, held by the database: available >= 0. Only ``ledger`` moves units.
+    be emitted. ``low``: it is there, told or not. Invariant, held by the database: available >= 0.
+    Only ``ledger`` moves units.
     """
 
     sku = SkuField(primary_key=True, db_collation="C")  # code point order, as the audit compares
@@ -59,6 +60,11 @@ class Item(models.Model):
     version = models.BigIntegerField(db_default=0)
     reorder_point = models.PositiveIntegerField(db_default=DEFAULT_REORDER_POINT)
     low_due = models.BooleanField(db_default=False)
+    low = models.GeneratedField(
+        expression=Q(available__lte=F("reorder_point")),  # type: ignore[arg-type]  # the stubs forget conditions
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
 
     objects: ClassVar[Any] = ItemQuerySet.as_manager()
 
@@ -68,8 +74,9 @@ class Item(models.Model):
             models.CheckConstraint(condition=Q(available__gte=0), name="item_available_not_negative"),
         ]
         indexes = [
-            # On a flag that rarely turns, so that an update of ``available`` stays within its page (HOT).
+            # On flags that rarely turn, so that an update of ``available`` stays within its page (HOT).
             models.Index(fields=["sku"], name="item_low_due", condition=Q(low_due=True)),
+            models.Index(fields=["sku"], name="item_low", condition=Q(low=True)),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from apps.inventory.ledger import Entry, Level
 from apps.inventory.models import Item, Movement, MovementKind, Reservation, ReservationState, Warehouse
 from shop import wake
 from shop.events.emit import emit
-from shop.transactions import command, step
+from shop.transactions import command
 
 UnknownWarehouse = ledger.UnknownWarehouse
 
@@ -195,7 +195,15 @@ def open_warehouse(*, code: str, name: str, priority: int) -> Warehouse:
     return warehouse
 
 
-@step
+@command
+def change_warehouse(*, code: str, name: str, priority: int) -> Warehouse:
+    """Rename a warehouse, or move it in the order in which reservations draw on stock. Raises UnknownWarehouse."""
+    if not Warehouse.objects.filter(pk=code).update(name=name, priority=priority):
+        raise UnknownWarehouse(code)
+    return Warehouse(code=code, name=name, priority=priority)
+
+
+@command
 def set_reorder_point(*, sku: str, units: int) -> None:
     """Let stock.low.v1 be emitted at ``units`` available; at once if that is what raising it means."""
     low, was_low = Q(available__lte=units), Q(available__lte=F("reorder_point"))

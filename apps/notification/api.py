@@ -52,7 +52,7 @@ class Messages(APIView):
     )
     def get(self, request: Request) -> Response:
         messages = Message.objects.exclude(state=MessageState.WITHHELD)
-        if not request.user.is_staff:
+        if not request.user.has_perm("notification.view_message"):
             messages = messages.filter(account_id=request.user.pk)
         paginator = NewestFirst()
         page = paginator.paginate_queryset(messages, request, view=self) or []

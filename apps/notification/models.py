@@ -63,9 +63,10 @@ class MessageManager(models.Manager["Message"]):
 class Message(models.Model):
     """One e-mail about one event.
 
-    It goes to a customer's account, whose address is asked of user when it is sent, or to an
-    address. Invariants, held by the database: one message per event and kind; one recipient, until
-    the row is blanked. ``services`` writes it, ``sending`` sends it.
+    ``about`` is the number of the order that it is about, if any. It goes to a customer's account,
+    whose address is asked of user when it is sent, or to an address. Invariants, held by the database:
+    one message per event and kind; one recipient, until the row is blanked. ``services`` writes it,
+    ``sending`` sends it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -73,6 +74,7 @@ class Message(models.Model):
     kind = models.CharField(max_length=40, choices=MessageKind)
     account_id = models.UUIDField(null=True)
     email = models.CharField(max_length=254, blank=True, db_default="")
+    about = models.CharField(max_length=32, blank=True, db_default="")
     subject = models.CharField(max_length=200, blank=True)
     text = models.TextField(blank=True)
     state = models.CharField(max_length=8, choices=MessageState, db_default=MessageState.QUEUED)
@@ -102,6 +104,9 @@ class Message(models.Model):
             models.Index(fields=["due_at", "id"], name="message_due", condition=_OPEN),
             models.Index(fields=["account_id", "-created_at", "-id"], name="message_of_account"),
             models.Index(fields=["-created_at", "-id"], name="message_newest"),
+            models.Index(fields=["-created_at"], name="message_parked", condition=Q(state=MessageState.PARKED)),
+            models.Index(fields=["about", "created_at"], name="message_about", condition=~Q(about="")),
+            models.Index(fields=["email", "-created_at"], name="message_to_guest", condition=~Q(email="")),
         ]
 
     def __str__(self) -> str:

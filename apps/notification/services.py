@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.notification import wording
-from apps.notification.models import Message, MessageKind, MessageState
+from apps.notification.models import Message, MessageKind, MessageState, Template
 from shop import wake
 from shop.events.registry import Received
 from shop.transactions import command, step
@@ -34,6 +34,7 @@ def queue(received: Received, *, kind: MessageKind, account_id: str = "", email:
         kind=kind,
         account_id=UUID(account_id) if account_id else None,
         email="" if account_id else email,
+        about=received.payload.get("order_number", ""),
         subject=said.subject,
         text=said.text,
     )
@@ -56,6 +57,19 @@ def retry(*, message_id: UUID) -> bool:
     if queued:
         wake.after_commit("notification", "send_mail")
     return bool(queued)
+
+
+@command
+def word(*, kind: MessageKind, subject: str, text: str) -> Template:
+    """Set the shop's own wording of one kind of message, for what is queued from now on."""
+    template, _ = Template.objects.update_or_create(kind=kind, defaults={"subject": subject, "text": text})
+    return template
+
+
+@command
+def use_built_in_wording(*, kind: MessageKind) -> None:
+    """Drop the shop's own wording of ``kind``."""
+    Template.objects.filter(kind=kind).delete()
 
 
 @command

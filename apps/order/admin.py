@@ -1,14 +1,15 @@
-"""A window on orders. Rows are read-only: the actions call the services, which also write the timeline."""
+"""A window on orders. Rows are read-only: what is done calls the services, which also write the timeline."""
 
 from typing import Any
+from uuid import UUID, uuid4
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 
-from apps.order import refunds, services
+from apps.order import desk, refunds, services, taxes
 from apps.order.models import (
     Fulfilment,
     Order,
@@ -16,103 +17,150 @@ from apps.order.models import (
     Payment,
     Quote,
     Refund,
+    RefundStatus,
     TaxCountry,
     TaxRate,
     TimelineEntry,
 )
-from shop.money import Money
-from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
-
-
-class LineInline(ReadOnlyInline):
-    model = OrderLine
-    fields = ["sku", "name", "quantity", "unit_price", "tax_rate", "tax", "total"]
-
-
-class FulfilmentInline(ReadOnlyInline):
-    model = Fulfilment
-    fields = ["id", "status", "tracking_number", "changed_at"]
-
-
-class RefundInline(ReadOnlyInline):
-    model = Refund
-    fields = ["id", "amount", "status", "code", "requested_at"]
-
-
-class TimelineInline(ReadOnlyInline):
-    model = TimelineEntry
-    fields = ["at", "to", "note", "detail"]
-
-
-class OrderActions(ActionForm):
-    """What the action "Refund" asks for."""
-
-    amount = forms.DecimalField(required=False, min_value=0, label="Refund (empty: all that is left)")
+from apps.order.states import State
+from shop.backoffice import marks
+from shop.backoffice.filters import Days
+from shop.backoffice.pages import Inline, Page, ReadOnlyAdmin, rows_of
 
 
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin):
-    """Orders with all that happened to them; the actions are in the list and on the order's own page."""
+    """Orders, the newest first; those that wait for a person stand out. One page follows an order."""
 
-    action_form = OrderActions
-    actions = ["cancel", "refund", "retry", "close"]
-    inlines = [LineInline, FulfilmentInline, RefundInline, TimelineInline]
-    list_display = ["number", "state", "step", "parked", "reason", "total", "currency", "placed_at"]
-    list_filter = ["state", "parked"]
-    search_fields = ["number", "email"]
-    exclude = ["payment_token"]
+    actions = ["retry", "cancel"]
+    list_display = ["number", "status", "attention", "who", "amount", "placed_at"]
+    list_display_links = ["number"]
+    list_filter = ["state", "parked", ("placed_at", Days)]
+    list_filter_submit = True
+    search_fields = ["number__startswith", "email", "customer_id"]
+    search_help_text = "Order number, a guest's e-mail address, or a customer's id"
+    ordering = ["-placed_at", "-id"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("quote")
+    @admin.display(description="State")
+    def status(self, order: Order) -> str:
+        return marks.tag(order.state, desk.TONES[State(order.state)])
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The page, with what its reader may do: a button each."""
-        allowed = {action[1]: action[2] for action in self.get_actions(request).values() if action}
-        context = {"order_actions": allowed, "order_id": object_id, **(extra_context or {})}
-        return super().change_view(request, object_id, form_url, context)
+    @admin.display(description="Needs you")
+    def attention(self, order: Order) -> str:
+        if order.parked:
+            return marks.tag(f"parked: {order.parked_reason}", marks.BAD)
+        return order.reason
 
-    @admin.action(description="Cancel", permissions=["operate"])
+    @admin.display(description="Customer")
+    def who(self, order: Order) -> str:
+        return order.email or str(order.shipping_address.get("name", ""))
+
+    @admin.display(description="Total")
+    def amount(self, order: Order) -> str:
+        return marks.money(order.total, order.currency)
+
+    def as_stored(self, lookup: str, text: str) -> str:
+        return {"number__startswith": text.upper(), "email": text.lower()}.get(lookup, text)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """By id, or by the number that other roles know it by."""
+        if len(object_id) != services.NUMBER_LENGTH:
+            return super().get_object(request, object_id, from_field)
+        return self.get_queryset(request).filter(number=object_id.upper()).first()
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The page, or what its buttons do."""
+        if object_id is None:  # the form to add one
+            raise PermissionDenied
+        order = self.get_object(request, object_id)
+        if not self.has_view_permission(request, order):
+            raise PermissionDenied
+        if order is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+        if request.method == "POST":
+            return self._act(request, order)
+        return self._page(request, order)
+
+    def _page(self, request: HttpRequest, order: Order, form: desk.RefundForm | None = None) -> HttpResponse:
+        may_refund = request.user.has_perm("order.refund_order") and refunds.left_to_refund(order) > 0
+        context = {
+            **self.admin_site.each_context(request),
+            **desk.shown(order),
+            "title": f"Order {order.number}",
+            "opts": self.opts,
+            "acts": desk.acts_for(request, order),
+            "refund_form": (form or desk.RefundForm(None, order)) if may_refund else None,
+        }
+        return TemplateResponse(request, "order/page.html", context)
+
+    def _act(self, request: HttpRequest, order: Order) -> HttpResponse:
+        name = request.POST.get("act", "")
+        if name == "refund":
+            return self._refund(request, order)
+        act = desk.ACTS.get(name)
+        if act is None or not request.user.has_perm(act.permission):
+            raise PermissionDenied
+        try:
+            act.do(order_id=order.pk)
+        except desk.REFUSALS as exc:
+            messages.error(request, desk.refusal(exc))
+        else:
+            messages.success(request, act.done)
+        return HttpResponseRedirect(request.get_full_path())
+
+    def _refund(self, request: HttpRequest, order: Order) -> HttpResponse:
+        """Asked for, shown with what it comes to, and given back once that is confirmed under the refund's id."""
+        if not request.user.has_perm("order.refund_order"):
+            raise PermissionDenied
+        form = desk.RefundForm(request.POST, order)
+        refund_id: UUID | None = form.data.get("refund_id") and form.fields["refund_id"].clean(form.data["refund_id"])
+        if refund_id and order.refunds.filter(pk=refund_id).exists():
+            return HttpResponseRedirect(request.get_full_path())  # sent twice
+        if not form.is_valid():
+            return self._page(request, order, form)
+        if refund_id is None:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": f"Refund for order {order.number}",
+                "opts": self.opts,
+                "order": order,
+                "form": form,
+                "refund_id": uuid4(),
+            }
+            return TemplateResponse(request, "order/refund.html", context)
+        try:
+            form.give_back(refund_id)
+        except desk.REFUSALS as exc:
+            messages.error(request, desk.refusal(exc))
+        else:
+            messages.success(request, f"{marks.money(form.money.amount, order.currency)} are given back.")
+        return HttpResponseRedirect(request.get_full_path())
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("order.cancel_order")
+
+    @admin.action(description="Cancel", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, lambda order: services.cancel(order_id=order.pk))
-
-    @admin.action(description="Refund", permissions=["operate"])
-    def refund(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        def give_back(order: Order) -> None:
-            amount = request.POST.get("amount") or str(refunds.left_to_refund(order))
-            refunds.refund(order_id=order.pk, amount=Money.parse(amount, order.currency))
-
-        self._each(request, queryset, give_back)
+        self._each(request, queryset, desk.ACTS["cancel"])
 
     @admin.action(description="Retry parked orders", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, lambda order: services.retry(order_id=order.pk))
+        self._each(request, queryset, desk.ACTS["retry"])
 
-    @admin.action(description="Close parked orders: give them up", permissions=["operate"])
-    def close(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, lambda order: services.close(order_id=order.pk))
-
-    def _each(self, request: HttpRequest, queryset: QuerySet[Order], act: Any) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Order], act: desk.Act) -> None:
         for order in queryset:
             try:
-                act(order)
-            except REFUSALS as exc:
-                text = str(exc) or (exc.__class__.__doc__ or "").partition("\n")[0]
-                messages.error(request, f"{order.number}: {text}")
+                act.do(order_id=order.pk)
+            except desk.REFUSALS as exc:
+                messages.error(request, f"{order.number}: {desk.refusal(exc)}")
             else:
-                messages.success(request, f"{order.number}: done, see its timeline")
-
-
-REFUSALS = (
-    services.TooLateToCancel,
-    services.NotParked,
-    services.MoneyTaken,
-    services.MoneyInDoubt,
-    refunds.RefundExceedsCaptured,
-    refunds.NothingToRefund,
-    ValueError,  # an amount that is none of the order's currency
-)
+                messages.success(request, f"{order.number}: {act.done}")
 
 
 @admin.register(Quote)
@@ -120,7 +168,8 @@ class QuoteAdmin(ReadOnlyAdmin):
     """What was offered."""
 
     list_display = ["id", "customer_id", "email", "total", "currency", "created_at", "expires_at"]
-    search_fields = ["=id", "email"]
+    search_fields = ["id"]
+    ordering = ["-expires_at", "id"]
     exclude = ["cart_token_hash"]
 
 
@@ -129,10 +178,27 @@ class RefundAdmin(ReadOnlyAdmin):
     """Money given back; a parked refund waits for a person."""
 
     actions = ["retry"]
-    list_display = ["id", "order", "amount", "status", "parked", "parked_reason", "requested_at"]
+    list_display = ["requested_at", "order", "worth", "state", "attention"]
     list_filter = ["status", "parked"]
     list_select_related = ["order"]
-    search_fields = ["order__number"]
+    search_fields = ["id", "order__number"]
+    search_help_text = "Order number"
+    ordering = ["-requested_at", "-id"]
+
+    @admin.display(description="Amount")
+    def worth(self, refund: Refund) -> str:
+        return marks.money(refund.amount, refund.order.currency)
+
+    @admin.display(description="State")
+    def state(self, refund: Refund) -> str:
+        return marks.tag(refund.status, desk.REFUND_TONES[RefundStatus(refund.status)])
+
+    @admin.display(description="Needs you")
+    def attention(self, refund: Refund) -> str:
+        return marks.tag(f"parked: {refund.parked_reason}", marks.BAD) if refund.parked else refund.code
+
+    def as_stored(self, lookup: str, text: str) -> str:
+        return text.upper() if lookup == "order__number" else text
 
     @admin.action(description="Retry parked refunds", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Refund]) -> None:
@@ -140,26 +206,50 @@ class RefundAdmin(ReadOnlyAdmin):
         messages.info(request, f"{retried} are asked for again")
 
 
-@admin.register(OrderLine, Fulfilment, Payment)
-class OrderPartAdmin(ReadOnlyAdmin):
+class PartAdmin(ReadOnlyAdmin):
     """Parts of orders, for searching across them."""
 
     list_display = ["__str__", "order"]
     list_select_related = ["order"]
     search_fields = ["order__number"]
+    search_help_text = "Order number"
+
+    def as_stored(self, lookup: str, text: str) -> str:
+        return text.upper()
+
+
+@admin.register(OrderLine)
+class OrderLineAdmin(PartAdmin):
+    """What was bought."""
+
+    list_display = ["order", "sku", "name", "quantity", "unit_price", "total"]
+    ordering = ["-id"]
+
+
+@admin.register(Fulfilment)
+class FulfilmentAdmin(PartAdmin):
+    """Parcels, as shipping's events tell."""
+
+    ordering = ["id"]
+
+
+@admin.register(Payment)
+class PaymentAdmin(PartAdmin):
+    """Payments, as payment's events tell."""
+
+    list_display = ["order", "status", "authorised", "captured", "refunded", "changed_at"]
+    ordering = ["order_id"]
 
 
 @admin.register(TimelineEntry)
-class TimelineAdmin(ReadOnlyAdmin):
+class TimelineAdmin(PartAdmin):
     """The append-only history of all orders."""
 
-    list_display = ["at", "order", "to", "note", "detail"]
-    list_select_related = ["order"]
+    list_display = ["at", "order", "to", "note", "detail", "actor"]
     ordering = ["-id"]
-    search_fields = ["order__number"]
 
 
-class RateInline(admin.TabularInline[TaxRate, TaxCountry]):
+class RateInline(Inline):
     """Rates of one country."""
 
     model = TaxRate
@@ -167,21 +257,33 @@ class RateInline(admin.TabularInline[TaxRate, TaxCountry]):
 
 
 @admin.register(TaxCountry)
-class TaxCountryAdmin(admin.ModelAdmin[TaxCountry]):
+class TaxCountryAdmin(Page):
     """Taxes by country. A change holds for quotes made from then on."""
 
     list_display = ["country", "prices_include_tax"]
     inlines = [RateInline]
     search_fields = ["country"]
-    show_full_result_count = False
+
+    def as_stored(self, lookup: str, text: str) -> str:
+        return text.upper()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TaxCountry | None = None) -> list[str]:
+        return ["country"] if obj else []
+
+    def save(self, request: HttpRequest, form: Any, formsets: Any) -> TaxCountry:
+        return taxes.put_country(
+            country=form.instance.country,
+            prices_include_tax=form.instance.prices_include_tax,
+            rates={row["tax_class"]: row["percent"] for row in rows_of(formsets[0])},
+        )
+
+    def delete(self, request: HttpRequest, obj: TaxCountry) -> None:
+        taxes.remove_country(country=obj.pk)
 
 
 @admin.register(TaxRate)
-class TaxRateAdmin(admin.ModelAdmin[TaxRate]):
-    """All rates of all countries."""
+class TaxRateAdmin(ReadOnlyAdmin):
+    """All rates of all countries; they are changed on their country's page."""
 
     list_display = ["country_id", "tax_class", "percent"]
-    list_filter = ["tax_class"]
-    raw_id_fields = ["country"]
-    search_fields = ["=country__country"]
-    show_full_result_count = False
+    search_fields = ["country__country"]

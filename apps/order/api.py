@@ -32,7 +32,7 @@ from apps.shipping.client import MethodUnavailable
 from shop import problems
 from shop.env import env
 from shop.idempotency import keys
-from shop.identity.authentication import IsStaff
+from shop.identity.authentication import May
 from shop.pagination import CursorPagination
 from shop.problems import Problem
 
@@ -143,7 +143,7 @@ class Orders(generics.GenericAPIView[Order]):
         if not request.user.is_authenticated:
             raise NotAuthenticated
         orders = Order.objects.for_list()
-        if not request.user.is_staff:
+        if not request.user.has_perm("order.view_order"):
             orders = orders.of_customer(request.user.pk)
         elif request.query_params.get("parked") == "true":
             orders = orders.filter(parked=True)
@@ -217,6 +217,7 @@ class OrderView(generics.GenericAPIView[Any]):
 
     permission_classes = [AllowAny]
     queryset = Order.objects.none()
+    staff_permission = "order.view_order"
 
     def order(self, number: str) -> Order:
         order: Order | None = self.get_queryset().filter(number=number.upper()).first()
@@ -229,7 +230,7 @@ class OrderView(generics.GenericAPIView[Any]):
 
     def _may_see(self, order: Order) -> bool:
         user = self.request.user
-        if user.is_authenticated and (user.is_staff or user.pk == order.customer_id):
+        if user.is_authenticated and (user.pk == order.customer_id or user.has_perm(self.staff_permission)):
             return True
         token = self.request.headers.get("X-Order-Token", "")
         return order.customer_id is None and services.opens(token, order.number)
@@ -264,6 +265,7 @@ class Cancel(OrderView):
     """Stop an order before its shipment is booked. A repeat changes nothing."""
 
     serializer_class = Nothing
+    staff_permission = "order.cancel_order"
 
     @extend_schema(parameters=[ORDER_TOKEN], request=None, responses={200: OrderOut, 202: OrderOut})
     def post(self, request: Request, number: str) -> Response:
@@ -293,7 +295,7 @@ def _cancellation(order_id: UUID) -> Response:
 class Refunds(OrderView):
     """Give back the whole of what was paid, or a part."""
 
-    permission_classes = [IsStaff]
+    permission_classes = [May("order.refund_order")]
     serializer_class = RefundIn
 
     @extend_schema(parameters=[KEY], request=RefundIn, responses={201: OrderRefundOut})

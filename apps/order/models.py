@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 
 from apps.order.leases import Leased
 from apps.order.states import CAPTURED_AT, Note, Position, Reason, State
+from shop.changes.fields import StaffActor
 from shop.fields import COUNTRY_PATTERN, AmountField, CurrencyField, SkuField
 from shop.money import Money
 
@@ -189,6 +190,8 @@ class Order(Terms, Leased):
             models.Index(fields=["due_at", "id"], name="order_due", condition=Q(due_at__isnull=False, parked=False)),
             models.Index(fields=["customer_id", "-placed_at", "-id"], name="order_of_customer"),
             models.Index(fields=["-placed_at", "-id"], name="order_newest"),
+            models.Index(fields=["email", "-placed_at"], name="order_of_guest", condition=~Q(email="")),
+            models.Index(fields=["-placed_at"], name="order_parked", condition=Q(parked=True)),
         ]
 
     def __str__(self) -> str:
@@ -299,18 +302,22 @@ class Refund(Leased):
     """Money given back. Its id is the refund's at payment, so asking may be repeated.
 
     ``shares`` says which lines it is for: an amount per line in their order, then shipping's (with,
-    where prices do not include it, the tax). Invariant, held by the database: due while pending.
+    where prices do not include it, the tax). ``units`` are the units given back by SKU, empty for a
+    refund of an amount. Invariant, held by the database: due while pending.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
     amount = AmountField()
     shares = models.JSONField()
+    units = models.JSONField(db_default=Value({}, models.JSONField()), default=dict)
     status = models.CharField(
         max_length=10, choices=RefundStatus, db_default=RefundStatus.PENDING, default=RefundStatus.PENDING
     )
     code = models.CharField(max_length=60, blank=True, db_default="", default="")  # why it was refused
     requested_at = models.DateTimeField(db_default=Now())
+
+    is_new = False  # this instance is the one that was written: nobody else has asked payment for it
 
     class Meta:
         ordering = ["order_id", "requested_at", "id"]
@@ -324,6 +331,8 @@ class Refund(Leased):
         ]
         indexes = [
             models.Index(fields=["due_at", "id"], name="refund_due", condition=Q(due_at__isnull=False, parked=False)),
+            models.Index(fields=["-requested_at", "-id"], name="refund_newest"),
+            models.Index(fields=["requested_at"], name="refund_parked", condition=Q(parked=True)),
         ]
 
     def __str__(self) -> str:
@@ -341,6 +350,7 @@ class TimelineEntry(models.Model):
     to = models.CharField(max_length=10, choices=State, blank=True, db_default="")
     note = models.CharField(max_length=20, choices=Note, blank=True, db_default="")
     detail = models.CharField(max_length=300, blank=True, db_default="")
+    actor = models.UUIDField(null=True, editable=False, db_default=StaffActor())  # who of the staff did it
     at = models.DateTimeField(db_default=Now())
 
     class Meta:

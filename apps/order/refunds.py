@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db.models import Sum
 from django.db.models.functions import Now
@@ -37,37 +39,112 @@ class WrongCurrency(Exception):
     """The order was paid in another currency."""
 
 
-def refund(*, order_id: UUID, amount: Money) -> Refund:
+class UnitsNotLeft(Exception):
+    """More units of a line than were bought and are not given back already."""
+
+
+def refund(*, order_id: UUID, amount: Money, refund_id: UUID | None = None) -> Refund:
     """Give ``amount`` back, within the time a client waits; without an answer the refund stays pending.
 
-    Raises RefundExceedsCaptured (pending refunds included), NothingToRefund, WrongCurrency.
+    A repeat with the same ``refund_id`` changes nothing. Raises RefundExceedsCaptured (pending refunds
+    included), NothingToRefund, WrongCurrency.
     """
-    made = open_refund(order_id=order_id, amount=amount, lease_s=2 * env.order_budget_s)
-    drive(made, timeout_s=env.order_budget_s)
+    lease_s = 2 * env.order_budget_s
+    made = open_refund(refund_id=refund_id or uuid4(), order_id=order_id, amount=amount, lease_s=lease_s)
+    return _answered(made)
+
+
+def refund_units(*, refund_id: UUID, order_id: UUID, units: Mapping[str, int], shipping: bool) -> Refund:
+    """Give back what was paid for ``units`` (SKU -> units), and for shipping where asked; waits as ``refund`` does.
+
+    A repeat with the same id changes nothing. Raises UnitsNotLeft, RefundExceedsCaptured, NothingToRefund.
+    """
+    made = open_refund_of_units(
+        refund_id=refund_id, order_id=order_id, units=units, shipping=shipping, lease_s=2 * env.order_budget_s
+    )
+    return _answered(made)
+
+
+def _answered(made: Refund) -> Refund:
+    """Asked of payment at once; one that was written before is its first caller's, or a worker's, to ask for."""
+    if made.is_new:
+        drive(made, timeout_s=env.order_budget_s)
     return made
 
 
 @command
-def open_refund(*, order_id: UUID, amount: Money, lease_s: float) -> Refund:
+def open_refund(*, refund_id: UUID, order_id: UUID, amount: Money, lease_s: float) -> Refund:
     """Write the pending refund, leased to its caller. Raises as ``refund`` does."""
     if amount.amount <= 0:
         raise NothingToRefund
     order = Order.objects.select_for_update().get(pk=order_id)
     if amount.currency != order.currency:
         raise WrongCurrency
+    if known := order.refunds.filter(pk=refund_id).first():
+        return known
     if amount.amount > left_to_refund(order):
         raise RefundExceedsCaptured
-    made = Refund(
-        order=order,
-        amount=amount.amount,
-        shares=_shares(order, amount),
-        due_at=Now(),
-        lease_until=Now() + timedelta(seconds=lease_s),
-        lease_epoch=1,
-    )
+    return _write(Refund(pk=refund_id, order=order, shares=_shares(order, amount)), lease_s)
+
+
+@command
+def open_refund_of_units(
+    *, refund_id: UUID, order_id: UUID, units: Mapping[str, int], shipping: bool, lease_s: float
+) -> Refund:
+    """Write the pending refund, leased to its caller. Raises as ``refund_units`` does."""
+    order = Order.objects.select_for_update().get(pk=order_id)
+    if known := order.refunds.filter(pk=refund_id).first():
+        return known
+    shares = worth(order, units=units, shipping=shipping)
+    total = sum(shares, Decimal(0))
+    if total <= 0:
+        raise NothingToRefund
+    if total > left_to_refund(order):
+        raise RefundExceedsCaptured
+    asked = {sku: wanted for sku, wanted in units.items() if wanted}
+    return _write(Refund(pk=refund_id, order=order, shares=[str(share) for share in shares], units=asked), lease_s)
+
+
+def _write(made: Refund, lease_s: float) -> Refund:
+    """The refund of its shares, due now and leased, with its timeline entry."""
+    order = made.order
+    made.amount = sum(map(Decimal, made.shares), Decimal(0))
+    made.due_at, made.lease_until, made.lease_epoch = Now(), Now() + timedelta(seconds=lease_s), 1
     made.save(force_insert=True)
-    moves.note(order, Note.REFUND_REQUESTED, f"{amount.amount} {amount.currency}")
+    made.is_new = True
+    detail = " ".join(f"{wanted} x {sku}" for sku, wanted in made.units.items())
+    moves.note(order, Note.REFUND_REQUESTED, f"{order.money(made.amount).amount} {order.currency} {detail}".strip())
     return made
+
+
+def worth(order: Order, *, units: Mapping[str, int], shipping: bool) -> list[Decimal]:
+    """What giving back ``units``, and shipping, comes to: an amount per line in their order, then shipping's.
+
+    Of a line of n units, the k-th to be given back is worth the difference of k/n and (k-1)/n of what
+    was paid, so that all of them are worth exactly that; and never more than is left of the line.
+    Raises UnitsNotLeft.
+    """
+    *paid, paid_shipping = paid_parts(order)
+    *back, back_shipping = given_back(order)
+    gone = units_back(order)
+    if units.keys() - {line.sku for line in order.line_items}:
+        raise UnitsNotLeft
+    shares = []
+    for line, whole, given in zip(order.line_items, paid, back, strict=True):
+        first, last = gone[line.sku], gone[line.sku] + units.get(line.sku, 0)
+        if last > line.quantity or last < first:
+            raise UnitsNotLeft
+        part = order.money(whole * last / line.quantity) - order.money(whole * first / line.quantity)
+        shares.append(min(part.amount, whole - given))
+    return [*shares, paid_shipping - back_shipping if shipping else Decimal(0)]
+
+
+def units_back(order: Order) -> Counter[str]:
+    """Units by SKU that refunds give back, pending ones included."""
+    gone: Counter[str] = Counter()
+    for units in order.refunds.exclude(status=RefundStatus.REFUSED).values_list("units", flat=True):
+        gone.update(units)
+    return gone
 
 
 def left_to_refund(order: Order) -> Decimal:
@@ -80,11 +157,16 @@ def left_to_refund(order: Order) -> Decimal:
 
 def _shares(order: Order, amount: Money) -> list[str]:
     """An amount per line, in their order, then one for shipping."""
-    paid = paid_parts(order)
-    back = [Decimal(0)] * len(paid)
+    shares = pricing.refund_shares(amount, paid=paid_parts(order), refunded=given_back(order))
+    return [str(part.amount) for part in shares]
+
+
+def given_back(order: Order) -> list[Decimal]:
+    """What refunds have given back of each part, pending ones included."""
+    back = [Decimal(0)] * (len(order.line_items) + 1)
     for shares in order.refunds.exclude(status=RefundStatus.REFUSED).values_list("shares", flat=True):
         back = [sum_ + Decimal(part) for sum_, part in zip(back, shares, strict=True)]
-    return [str(part.amount) for part in pricing.refund_shares(amount, paid=paid, refunded=back)]
+    return back
 
 
 def paid_parts(order: Order) -> list[Decimal]:

@@ -18,7 +18,7 @@ from shop.env import env
 from shop.transactions import command
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base32: no I, L, O, U
-_NUMBER_LENGTH = 10
+NUMBER_LENGTH = 10
 
 
 class QuoteExpired(Exception):
@@ -110,7 +110,7 @@ def _refuse(quote: Quote) -> None:
 
 
 def _new_number() -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(_NUMBER_LENGTH))
+    return "".join(secrets.choice(ALPHABET) for _ in range(NUMBER_LENGTH))
 
 
 def access_token(number: str) -> str:

@@ -7,8 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.payment import services
-from apps.payment.models import Attempt, Entry, Payment, Refund
-from shop.read_only import ReadOnlyAdmin, ReadOnlyInline
+from apps.payment.models import Attempt, Entry, Payment, Refund, Status
+from shop.backoffice import marks
+from shop.backoffice.filters import Days
+from shop.backoffice.pages import ReadOnlyAdmin, ReadOnlyInline
 
 
 class RefundInline(ReadOnlyInline):
@@ -38,16 +40,48 @@ class Parked(admin.SimpleListFilter):
         return queryset.exclude(parked_reason="") if self.value() else queryset
 
 
+TONES = {
+    Status.AUTHORISING: marks.BUSY,
+    Status.CAPTURING: marks.BUSY,
+    Status.VOIDING: marks.BUSY,
+    Status.CAPTURED: marks.GOOD,
+    Status.DECLINED: marks.BAD,
+    Status.CAPTURE_REFUSED: marks.BAD,
+}
+
+
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyAdmin):
-    list_display = ["id", "order_number", "status", "amount", "currency", "refunded", "parked_reason", "created_at"]
-    list_filter = [Parked, "status"]
-    search_fields = ["=id", "=order_number"]
+    """Payments, the newest first; those that wait for a person stand out."""
+
+    list_display = ["created_at", "order_number", "state", "money", "given_back", "attention"]
+    list_filter = [Parked, "status", ("created_at", Days)]
+    list_filter_submit = True
+    search_fields = ["id", "order_number"]
     search_help_text = "Payment id or order number"
     ordering = ["-created_at", "-id"]
     exclude = ["token"]
     inlines = [AttemptInline, EntryInline, RefundInline]
     actions = ["take_up_again"]
+
+    @admin.display(description="Status")
+    def state(self, payment: Payment) -> str:
+        return marks.tag(payment.status, TONES.get(Status(payment.status), marks.QUIET))
+
+    @admin.display(description="Amount")
+    def money(self, payment: Payment) -> str:
+        return marks.money(payment.amount, payment.currency)
+
+    @admin.display(description="Refunded")
+    def given_back(self, payment: Payment) -> str:
+        return marks.money(payment.refunded, payment.currency) if payment.refunded else ""
+
+    @admin.display(description="Needs you")
+    def attention(self, payment: Payment) -> str:
+        return marks.tag(f"parked: {payment.parked_reason}", marks.BAD) if payment.parked else ""
+
+    def as_stored(self, lookup: str, text: str) -> str:
+        return text.upper() if lookup == "order_number" else text
 
     @admin.action(description="Take up again what is parked", permissions=["operate"])
     def take_up_again(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
@@ -65,15 +99,17 @@ class LedgerAdmin(ReadOnlyAdmin):
 class AttemptAdmin(LedgerAdmin):
     list_display = ["key", "kind", "amount", "outcome", "code", "gateway_id", "started_at", "settled_at"]
     list_filter = ["kind", "outcome"]
-    search_fields = ["=key", "=gateway_id"]
-    ordering = ["-started_at", "key"]
+    search_fields = ["key__startswith"]
+    search_help_text = "The gateway key, or the payment's id that it begins with"
+    ordering = ["key"]
 
 
 @admin.register(Entry)
 class EntryAdmin(LedgerAdmin):
     list_display = ["id", "payment", "kind", "amount", "currency", "created_at"]
     list_filter = ["kind"]
-    search_fields = ["=payment__id"]
+    search_fields = ["payment"]
+    search_help_text = "Payment id"
     ordering = ["-id"]
 
 
@@ -81,5 +117,6 @@ class EntryAdmin(LedgerAdmin):
 class RefundAdmin(LedgerAdmin):
     list_display = ["id", "payment", "amount", "status", "code", "created_at"]
     list_filter = ["status"]
-    search_fields = ["=id", "=payment__id"]
+    search_fields = ["id", "payment"]
+    search_help_text = "Refund id or payment id"
     ordering = ["-created_at", "id"]

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from apps.payment.models import Payment
 from shop.api import ApiRoot
 from shop.fields import MoneyOut
-from shop.identity.authentication import IsStaff
+from shop.identity.authentication import May
 from shop.money import Money
 from shop.pagination import CursorPagination
 
@@ -66,7 +66,7 @@ class PaymentDetail(generics.GenericAPIView[Payment]):
     @extend_schema(responses=PaymentOut)
     def get(self, request: Request, payment_id: UUID) -> Response:
         visible = Payment.objects.for_list()
-        if not request.user.is_staff:
+        if not request.user.has_perm("payment.view_payment"):
             visible = visible.of(request.user.pk)
         payment = visible.filter(pk=payment_id).first()
         if payment is None:
@@ -83,7 +83,7 @@ class Newest(CursorPagination):
 class PaymentList(generics.GenericAPIView[Payment]):
     """All payments, newest first (staff)."""
 
-    permission_classes = [IsStaff]
+    permission_classes = [May("payment.view_payment")]
     serializer_class = PaymentOut
     pagination_class = Newest
 

@@ -139,6 +139,7 @@ class Payment(models.Model):
             models.Index(fields=["order_number"], name="payment_order"),
             models.Index(fields=["customer_id", "-created_at"], name="payment_customer"),
             models.Index(fields=["-created_at", "-id"], name="payment_newest"),
+            models.Index(fields=["-created_at"], name="payment_parked", condition=~Q(parked_reason="")),
         ]
 
     def __str__(self) -> str:
@@ -183,6 +184,7 @@ class Refund(models.Model):
     class Meta:
         ordering = ["created_at", "id"]
         constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="refund_amount_positive")]
+        indexes = [models.Index(fields=["-created_at", "id"], name="payment_refund_newest")]
 
     def __str__(self) -> str:
         return f"{self.amount} {self.status}"

@@ -10,13 +10,11 @@ from django.http import HttpRequest
 
 from apps.product import services
 from apps.product.models import Category, Level, Product, Revision, Variant
-from shop.read_only import ReadOnlyAdmin
+from shop.backoffice.pages import Bounded, Inline, ReadOnlyAdmin
 
 
-class CatalogueAdmin(admin.ModelAdmin[Any]):
+class CatalogueAdmin(Bounded):
     """A page whose changes show in the catalogue at once: its answers get a new ETag."""
-
-    show_full_result_count = False
 
     def save_related(self, request: Any, form: Any, formsets: Any, change: Any) -> None:
         super().save_related(request, form, formsets, change)
@@ -52,7 +50,7 @@ class VariantFormSet(BaseInlineFormSet[Any, Any, Any]):
             raise ValidationError("One variant must be at position 0: lists show it.")
 
 
-class VariantInline(admin.TabularInline[Variant, Product]):
+class VariantInline(Inline):
     """The variants of a product, on its page."""
 
     model = Variant

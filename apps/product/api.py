@@ -27,6 +27,7 @@ from apps.product.serializers import (
 )
 from apps.product.views import CatalogueView
 from shop.idempotency import keys
+from shop.identity.authentication import EVERYONE, May
 from shop.pagination import CursorPagination
 from shop.problems import Problem
 
@@ -35,6 +36,7 @@ class Products(CatalogueView):
     """The published products, 20 a page: search by words of the name, filter, order. Staff add products."""
 
     queryset = Product.objects.all()
+    permission_classes = [May("product.add_product", reading=EVERYONE)]
     serializer_class = ProductIn
 
     @extend_schema(operation_id="products_list", parameters=[ProductsQuery], responses=ProductsOut)
@@ -142,6 +144,7 @@ class Categories(CatalogueView):
     """All categories; ``parent`` makes them a tree. Staff add categories."""
 
     queryset = Category.objects.select_related("parent")
+    permission_classes = [May("product.add_category", reading=EVERYONE)]
     serializer_class = CategoryIn
     pagination_class = CursorPagination
     ordering = ("name", "id")
@@ -193,6 +196,7 @@ class Attributes(CatalogueView):
     """The attributes that products are described by. Staff add attributes."""
 
     queryset = Attribute.objects.all()
+    permission_classes = [May("product.add_attribute", reading=EVERYONE)]
     serializer_class = AttributeSerializer
     pagination_class = CursorPagination
     ordering = ("position", "name", "id")

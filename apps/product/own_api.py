@@ -24,8 +24,9 @@ from apps.product.serializers import (
     ReviewOut,
 )
 from apps.product.thumbnails import thumbnails
-from apps.product.views import CatalogueView, StaffOnly
+from apps.product.views import CatalogueView
 from shop.idempotency import keys
+from shop.identity.authentication import May
 from shop.pagination import CursorPagination
 from shop.problems import Problem
 
@@ -52,7 +53,7 @@ class Pictures(CatalogueView):
     """A product's pictures, for staff: upload one or name its address, put them in order."""
 
     queryset = Image.objects.all()
-    permission_classes = [StaffOnly]
+    permission_classes = [May("product.add_image", reading="product.view_image")]
     serializer_class = PictureIn
 
     @extend_schema(operation_id="pictures_list", responses=PictureStateOut(many=True))
@@ -85,7 +86,7 @@ class OnePicture(CatalogueView):
     """One picture of a product: take it away."""
 
     queryset = Image.objects.all()
-    permission_classes = [StaffOnly]
+    permission_classes = [May("product.delete_image")]
 
     @extend_schema(request=None, responses={204: None})
     def delete(self, request: Request, sku: str, picture: int) -> Response:
@@ -167,7 +168,7 @@ class Moderation(CatalogueView):
     """Reviews of all products, newest first, for those who decide on them."""
 
     queryset = Review.objects.all()
-    permission_classes = [StaffOnly]
+    permission_classes = [May("product.moderate_review", reading="product.view_review")]
     pagination_class = CursorPagination
     ordering = "-id"
 
@@ -188,7 +189,7 @@ class OneReview(CatalogueView):
     """One review: approve or refuse it."""
 
     queryset = Review.objects.all()
-    permission_classes = [StaffOnly]
+    permission_classes = [May("product.moderate_review", reading="product.view_review")]
     serializer_class = ModerationIn
 
     @extend_schema(request=ModerationIn, responses=ModeratedReviewOut)

@@ -6,29 +6,17 @@ from typing import Any
 from django.utils.http import parse_etags
 from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import BasePagination
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.product import catalogue
-from shop.identity.authentication import IsStaff
+from shop.identity.authentication import EVERYONE, May
 
 # Short, so that a client sees a new price within seconds; then it asks again with the ETag, which is cheap.
 _CACHED = "public, max-age=5"
 _SHAPE = "2"  # part of the ETag: raise it when answers get another form, so that no client keeps the old one
 
 Build = Callable[[catalogue.State | None], Any]
-
-
-class StaffWrites(IsStaff):
-    """Everybody may read; the people who run the shop may write."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return request.method in SAFE_METHODS or super().has_permission(request, view)
-
-
-class StaffOnly(IsStaff):
-    """For the people who run the shop."""
 
 
 class CatalogueView(GenericAPIView[Any]):
@@ -39,7 +27,7 @@ class CatalogueView(GenericAPIView[Any]):
     show depends on who looks.
     """
 
-    permission_classes = [StaffWrites]
+    permission_classes = [May("product.change_product", reading=EVERYONE)]  # where a view names no other
     pagination_class: type[BasePagination] | None = None
 
     def cached(self, request: Request, build: Build) -> Response:

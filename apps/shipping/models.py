@@ -174,6 +174,8 @@ class Shipment(models.Model):
         indexes = [
             models.Index(fields=["due_at", "id"], name="shipment_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["order_number"], name="shipment_order"),
+            models.Index(fields=["-created_at", "id"], name="shipment_newest"),
+            models.Index(fields=["created_at"], name="shipment_booked", condition=Q(state=ShipmentState.BOOKED)),
         ]
 
     def __str__(self) -> str:

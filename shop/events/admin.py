@@ -6,9 +6,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from shop.backoffice.pages import ReadOnlyAdmin
 from shop.events import relay
 from shop.events.models import Delivery, Event
-from shop.read_only import ReadOnlyAdmin
 
 
 @admin.register(Event)
@@ -16,7 +16,9 @@ class EventAdmin(ReadOnlyAdmin):
     """Facts that this process's roles have told."""
 
     list_display = ["name", "aggregate", "sequence", "created_at"]
-    search_fields = ["=id", "=aggregate"]
+    search_fields = ["id"]
+    search_help_text = "Event id"
+    ordering = ["-created_at", "id"]
 
 
 @admin.register(Delivery)
@@ -24,11 +26,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     """Events on their way. A parked one was refused by the subscriber's code and waits for a person."""
 
     actions = ["retry"]
-    list_display = ["id", "event", "subscriber", "state", "attempts", "due_at", "last_error"]
+    list_display = ["event", "emitter", "subscriber", "state", "attempts", "due_at", "last_error"]
     list_filter = ["state"]
     list_select_related = ["event"]
     ordering = ["-id"]
-    search_fields = ["=event__id", "=event__aggregate"]
+    search_fields = ["event"]
+    search_help_text = "Event id"
 
     @admin.action(description="Send parked deliveries again", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

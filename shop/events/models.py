@@ -85,6 +85,7 @@ class Delivery(models.Model):
             models.Index(
                 fields=["emitter", "due_at"], name="delivery_due", condition=models.Q(state=DeliveryState.DUE)
             ),
+            models.Index(fields=["-id"], name="delivery_parked", condition=models.Q(state=DeliveryState.PARKED)),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
+from shop.backoffice.pages import ReadOnlyAdmin
 from shop.idempotency.models import Record
-from shop.read_only import ReadOnlyAdmin
 
 
 @admin.register(Record)
@@ -10,4 +10,3 @@ class RecordAdmin(ReadOnlyAdmin):
 
     list_display = ["key", "resource", "created_at"]
     ordering = ["-created_at", "-id"]
-    search_fields = ["=key", "=resource"]

@@ -8,7 +8,8 @@ raised, a refusal or a 5xx, rolled the row back with everything else: it runs ag
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,20 @@ def read(request: Request, *, required: bool, caller: str | None = None) -> Key 
     return Key(hashlib.sha256(scope.encode()).hexdigest(), value, _fingerprint(request))
 
 
+@contextmanager
+def in_force(*, scope: str, value: str, body: object) -> Iterator[None]:
+    """Put a key in force for the first command within, for forms that book several things under keys of their own.
+
+    ``scope`` names caller and route, ``body`` is what is asked for. That command raises ``Bound`` when
+    the key has done its work, Problem 422 when it did something else.
+    """
+    token = _in_force.set(Key(hashlib.sha256(scope.encode()).hexdigest(), value, _hashed(body)))
+    try:
+        yield
+    finally:
+        _in_force.reset(token)
+
+
 def require(request: Request, value: object) -> None:
     """For an internal command that is keyed by the resource it makes: the header must name it.
 
@@ -156,5 +171,9 @@ def _fingerprint(request: Request) -> str:
     body = request.data
     if hasattr(body, "lists"):
         body = {name: values for name, values in body.lists() if not name.startswith("csrf")}
+    return _hashed(body)
+
+
+def _hashed(body: object) -> str:
     # Keyed: a body may hold a password, which a plain hash in the table would let anyone guess at.
     return salted_hmac("idempotency", json.dumps(body, sort_keys=True, default=str), algorithm="sha256").hexdigest()

@@ -3,8 +3,8 @@ from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
+from shop.backoffice.pages import ReadOnlyAdmin
 from shop.identity.models import SignInThrottle, TokenKey
-from shop.read_only import ReadOnlyAdmin
 
 __all__ = ["auth_admin"]  # its import registers Group: permissions come from code, never from its rows
 admin.site.unregister(Group)

@@ -13,6 +13,7 @@ from shop.identity.models import Account
 from shop.problems import Problem
 from shop.roles import permitted
 
+EVERYONE = ""  # no permission needed, nor an account
 DEADLINE_HEADER = "X-Deadline-Ms"
 
 
@@ -28,6 +29,8 @@ class TokenAuthentication(authentication.BaseAuthentication):
         except tokens.InvalidToken as exc:
             raise exceptions.AuthenticationFailed("The access token is not valid.") from exc
         context.end_user.set(str(claims.account_id))
+        if claims.is_staff:
+            context.act_as_staff(claims.account_id, source="api")
         return claims.account(), claims
 
     def authenticate_header(self, request: Request) -> str:
@@ -41,6 +44,8 @@ class SessionAuthentication(authentication.SessionAuthentication):
         found = super().authenticate(request)
         if found is not None:
             context.end_user.set(str(found[0].pk))
+            if found[0].is_staff:
+                context.act_as_staff(found[0].pk, source="api")
         return found
 
 
@@ -57,6 +62,8 @@ class ServiceAuthentication(authentication.BaseAuthentication):
         except InvalidCredential as exc:
             raise exceptions.AuthenticationFailed("The service credential is not valid.") from exc
         context.end_user.set(credential.end_user)
+        if credential.staff:
+            context.act_as_staff(credential.end_user, source=credential.caller)
         _adopt_deadline(request)
         return CallingRole(credential.caller), credential
 
@@ -92,11 +99,25 @@ class IsCallingRole(permissions.BasePermission):
         return True
 
 
-class IsStaff(permissions.BasePermission):
-    """People who run the shop."""
+class Granted(permissions.BasePermission):
+    """Staff whose roles grant a permission; ``May`` makes one of these for each."""
+
+    writing: str
+    reading: str
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return bool(request.user.is_authenticated and request.user.is_staff)
+        perm = self.reading if request.method in permissions.SAFE_METHODS else self.writing
+        if perm == EVERYONE:
+            return True
+        return bool(request.user.is_authenticated and request.user.has_perm(perm))
+
+
+def May(perm: str, *, reading: str | None = None) -> type[Granted]:  # noqa: N802  # reads as the class it makes
+    """Only staff whose roles grant ``perm``; to read, ``reading`` instead: a permission, or EVERYONE.
+
+    ``permission_classes = [May("order.refund_order")]``. A refusal is 403 ``permission-denied``.
+    """
+    return type("May", (Granted,), {"writing": perm, "reading": perm if reading is None else reading})
 
 
 def _adopt_deadline(request: Request) -> None:

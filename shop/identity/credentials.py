@@ -30,15 +30,19 @@ class InvalidCredential(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A checked credential: ``caller`` is a role (or operator), ``end_user`` an account id or empty."""
+    """A checked credential: ``caller`` is a role (or operator), ``end_user`` an account id or empty.
+
+    ``staff``: the end user acts as one who runs the shop, and is named in the history of changes.
+    """
 
     caller: str
     end_user: str
+    staff: bool = False
 
 
-def mint(*, caller: str, callee: str, end_user: str = "") -> str:
+def mint(*, caller: str, callee: str, end_user: str = "", staff: bool = False) -> str:
     """A credential of ``caller`` for ``callee``. Raises FileNotFoundError without the caller's key."""
-    return _minted(caller, callee, end_user, int(time.time()) // _REUSE_S)
+    return _minted(caller, callee, end_user, staff, int(time.time()) // _REUSE_S)
 
 
 def verify(token: str, *, callee: str) -> Credential:
@@ -50,11 +54,13 @@ def verify(token: str, *, callee: str) -> Credential:
 
 
 @lru_cache(maxsize=1024)
-def _minted(caller: str, callee: str, end_user: str, window: int) -> str:
+def _minted(caller: str, callee: str, end_user: str, staff: bool, window: int) -> str:
     now = int(time.time())
-    claims = {"iss": caller, "aud": callee, "iat": now, "exp": now + LIFETIME_S}
+    claims: dict[str, object] = {"iss": caller, "aud": callee, "iat": now, "exp": now + LIFETIME_S}
     if end_user:
         claims["sub"] = end_user
+    if staff:
+        claims["staff"] = True
     return jwt.encode(claims, _private_key(caller), algorithm="EdDSA", headers={"typ": TYPE})
 
 
@@ -74,7 +80,8 @@ def _verified(token: str, callee: str) -> tuple[Credential, float]:
         raise InvalidCredential(exc.__class__.__name__) from None
     if claims["exp"] - claims["iat"] > LIFETIME_S:
         raise InvalidCredential("lives too long")
-    return Credential(caller=issuer, end_user=str(claims.get("sub", ""))), float(claims["exp"])
+    credential = Credential(caller=issuer, end_user=str(claims.get("sub", "")), staff=claims.get("staff") is True)
+    return credential, float(claims["exp"])
 
 
 @lru_cache(maxsize=16)

@@ -4,9 +4,12 @@ import uuid
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
+
+from shop import staff
 
 
 class AccountManager(BaseUserManager["Account"]):
@@ -32,15 +35,16 @@ class Account(AbstractBaseUser):
     """A person: customer or staff.
 
     Role user owns the rows, one per address whatever its case. In every other role a row, or an
-    unsaved instance, is a shadow of a token's claims. Permissions come from code (``has_perm``),
-    never from rows.
+    unsaved instance, is a shadow of a token's claims. Permissions come from the table in
+    ``shop.staff``, by the roles listed here, never from rows. Only staff have roles: the database insists.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(max_length=254, unique=True)  # lower case: the database insists
     name = models.CharField(max_length=120, blank=True)
     is_staff = models.BooleanField(default=False)
-    is_superuser = models.BooleanField(default=False)
+    is_superuser = models.BooleanField(default=False)  # the staff role "administrator"
+    staff_roles = ArrayField(models.CharField(max_length=40, choices=staff.GRANTED), default=list, blank=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -51,21 +55,26 @@ class Account(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(email=Lower("email")), name="account_email_lower_case")]
+        constraints = [
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="account_email_lower_case"),
+            models.CheckConstraint(condition=Q(is_staff=True) | Q(staff_roles=[]), name="account_roles_are_of_staff"),
+        ]
         ordering = ["-created_at", "id"]
 
     def __str__(self) -> str:
         return self.email
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
-        """Administrators may do everything, other staff nothing yet."""
-        return self.is_active and self.is_superuser
+        """Whether the account may do ``<app>.<action>_<model>``; an administrator may do everything."""
+        return self.is_active and (self.is_superuser or (self.is_staff and staff.may(self.staff_roles, perm)))
 
     def has_perms(self, perm_list: list[str], obj: object = None) -> bool:
         return all(self.has_perm(perm, obj) for perm in perm_list)
 
     def has_module_perms(self, app_label: str) -> bool:
-        return self.is_active and self.is_superuser
+        if not self.is_active:
+            return False
+        return self.is_superuser or (self.is_staff and staff.may_see_app(self.staff_roles, app_label))
 
 
 class TokenKey(models.Model):
@@ -77,6 +86,16 @@ class TokenKey(models.Model):
 
     def __str__(self) -> str:
         return self.kid
+
+
+class UsedSignOn(models.Model):
+    """A one-time token that has opened a session here: a second use is refused. Kept until it has expired."""
+
+    jti = models.UUIDField(primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.jti)
 
 
 class SignInThrottle(models.Model):

@@ -6,6 +6,7 @@ failed until it has succeeded: guesses sent at once cannot outrun the limit, and
 
 import hashlib
 from ipaddress import IPv6Address, ip_address, ip_network
+from uuid import UUID
 
 from django.db import connection
 from django.http import HttpRequest
@@ -16,6 +17,7 @@ from shop.transactions import command
 WINDOW_S = 15 * 60  # from the first failure on
 PER_EMAIL = 10  # guesses at one account
 PER_ADDRESS = 200  # guesses from one place, which an office or a test may share
+PER_SIGN_ON = 200  # sessions at other roles for one account: eight roles, several devices
 
 
 class TooManyAttempts(Exception):
@@ -29,12 +31,13 @@ class TooManyAttempts(Exception):
 @command
 def count(*, email: str, address: str) -> None:
     """Count one attempt as failed. Raises TooManyAttempts, which counts nothing."""
-    subjects = _subjects(email, address)
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"subjects": list(subjects), "window_s": WINDOW_S})
-        waits = [left_s for subject, failures, left_s in cursor.fetchall() if failures > subjects[subject]]
-    if waits:
-        raise TooManyAttempts(max(waits))
+    _count(_subjects(email, address))
+
+
+@command
+def count_sign_on(*, account_id: UUID) -> None:
+    """Count one sign-on of an account at another role. Raises TooManyAttempts."""
+    _count({f"sign-on:{account_id}": PER_SIGN_ON})
 
 
 @command
@@ -68,6 +71,14 @@ def address_of(request: HttpRequest) -> str:
     except ValueError:
         return ""
     return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
+
+
+def _count(subjects: dict[str, int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"subjects": list(subjects), "window_s": WINDOW_S})
+        waits = [left_s for subject, failures, left_s in cursor.fetchall() if failures > subjects[subject]]
+    if waits:
+        raise TooManyAttempts(max(waits))
 
 
 def _subjects(email: str, address: str) -> dict[str, int]:

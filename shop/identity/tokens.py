@@ -1,7 +1,7 @@
 """User tokens: who is asking, signed by role user, checked by every role by itself.
 
 A JWT access token in the manner of RFC 9068, signed with Ed25519. It carries no personal data: the
-account's id, and whether it runs the shop. It cannot be revoked, so it lives for 15 minutes.
+account's id, whether it runs the shop, and in which staff roles. It cannot be revoked, so it lives for 15 minutes.
 """
 
 import time
@@ -37,12 +37,18 @@ class Claims:
     account_id: UUID
     is_staff: bool
     is_superuser: bool
+    staff_roles: tuple[str, ...]
     expires_at: float
     kid: str
 
     def account(self) -> Account:
-        """An unsaved shadow of the account: its id and flags, nothing else."""
-        return Account(id=self.account_id, is_staff=self.is_staff, is_superuser=self.is_superuser)
+        """An unsaved shadow of the account: its id, flags and staff roles, nothing else."""
+        return Account(
+            id=self.account_id,
+            is_staff=self.is_staff,
+            is_superuser=self.is_superuser,
+            staff_roles=list(self.staff_roles),
+        )
 
 
 def mint(account: Account) -> str:
@@ -57,8 +63,9 @@ def mint(account: Account) -> str:
         "jti": uuid4().hex,
         "is_staff": account.is_staff,
         "is_superuser": account.is_superuser,
+        "staff_roles": account.staff_roles,
     }
-    kid, key = _signing_key()
+    kid, key = signing_key()
     return jwt.encode(claims, key, algorithm="EdDSA", headers={"typ": TYPE, "kid": kid})
 
 
@@ -68,7 +75,7 @@ def verify(token: str) -> Claims:
     claims = _verified(role, token)
     if claims.expires_at <= time.time():
         raise InvalidToken("expired")
-    _key(role, claims.kid)  # a withdrawn key ends its tokens
+    key_of(role, claims.kid)  # a withdrawn key ends its tokens
     return claims
 
 
@@ -81,7 +88,7 @@ def _verified(role: str, token: str) -> Claims:
         kid = str(header.get("kid"))
         claims = jwt.decode(
             token,
-            _key(role, kid),
+            key_of(role, kid),
             algorithms=["EdDSA"],
             audience=AUDIENCE,
             issuer=ISSUER,
@@ -92,6 +99,7 @@ def _verified(role: str, token: str) -> Claims:
             account_id=UUID(claims["sub"]),
             is_staff=claims.get("is_staff") is True,
             is_superuser=claims.get("is_superuser") is True,
+            staff_roles=tuple(str(role) for role in claims.get("staff_roles", ())),
             expires_at=float(claims["exp"]),
             kid=kid,
         )
@@ -99,14 +107,16 @@ def _verified(role: str, token: str) -> Claims:
         raise InvalidToken(exc.__class__.__name__) from None
 
 
-def _key(role: str, kid: str) -> Ed25519PublicKey:
+def key_of(role: str, kid: str) -> Ed25519PublicKey:
+    """The published key ``kid``, as ``role`` knows it. Raises InvalidToken; NoAnswer when that cannot be found out."""
     try:
         return keyring.of(role).find(kid)
     except keyring.UnknownKey:
         raise InvalidToken("unknown key") from None
 
 
-def _signing_key() -> tuple[str, Ed25519PrivateKey]:
+def signing_key() -> tuple[str, Ed25519PrivateKey]:
+    """The active key and its kid. Raises ImproperlyConfigured without one."""
     try:
         kid = keyfiles.active_kid(env.token_keys)
         return kid, _private_key(kid)

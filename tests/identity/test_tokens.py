@@ -35,7 +35,7 @@ def forge(account: Account) -> Mint:
     def make(
         *, key: Ed25519PrivateKey | str | None = None, alg: str = "EdDSA", typ: str = "at+jwt", **claims: object
     ) -> str:
-        kid, own = tokens._signing_key()
+        kid, own = tokens.signing_key()
         good = jwt.decode(tokens.mint(account), options={"verify_signature": False})
         changed = {name: value for name, value in (good | claims).items() if value is not None}
         signer = own if key is None else key
@@ -53,7 +53,7 @@ def test_a_token_names_its_account_and_nothing_personal(account: Account) -> Non
     assert shadow.is_authenticated
     assert shadow.is_active
     said = jwt.decode(token, options={"verify_signature": False})
-    assert set(said) == {"iss", "aud", "sub", "iat", "exp", "jti", "is_staff", "is_superuser"}
+    assert set(said) == {"iss", "aud", "sub", "iat", "exp", "jti", "is_staff", "is_superuser", "staff_roles"}
     assert said["exp"] - said["iat"] == 15 * 60
 
 

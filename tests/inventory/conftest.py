@@ -59,9 +59,12 @@ def as_order() -> Iterator[None]:
 
 @pytest.fixture
 def staff(db: None) -> Client:
-    """A signed-in member of the staff."""
+    """Somebody of the warehouse, signed in."""
+    account = Account.objects.create_user(
+        email="staff@example.com", password=None, is_staff=True, staff_roles=["warehouse"]
+    )
     client = Client()
-    client.force_login(Account.objects.create_user(email="staff@example.com", password=None, is_staff=True))
+    client.force_login(account)
     return client
 
 

@@ -1,5 +1,7 @@
 """Inventory in the admin."""
 
+from uuid import UUID, uuid4
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -44,22 +46,57 @@ def test_the_ledger_is_read_only(admin: Client) -> None:
     assert admin.post(reverse("admin:inventory_movement_delete", args=[movement.pk]), {}).status_code == 403
 
 
-def test_receipts_and_adjustments_are_booked(admin: Client) -> None:
-    """By the services, with what they refuse shown in the form."""
-    receipt = {"sku": "LAMP", "warehouse": "main", "quantity": 5, "reference": "note"}
-    assert admin.get(reverse("admin:inventory_receive")).status_code == 200
-    assert admin.post(reverse("admin:inventory_receive"), receipt).status_code == 302
-    adjustment = {"sku": "LAMP", "warehouse": "main", "kind": "write-off", "delta": -2, "reason": "broken"}
-    assert admin.post(reverse("admin:inventory_adjust"), adjustment).status_code == 302
+def lines(units: dict[str, object], *, batch: UUID | None = None, **changed: str) -> dict[str, object]:
+    """The form of the page that receives or adjusts."""
+    sent = {"batch": str(batch or uuid4()), "warehouse": "main", "reference": "note 7"}
+    return {**sent, "sku": list(units), "units": [str(each) for each in units.values()], **changed}
+
+
+def test_a_delivery_is_received_once(admin: Client) -> None:
+    """Many SKUs of one note, the same SKU added up; sent twice it is booked once."""
+    page = reverse("admin:inventory_receive")
+    assert admin.get(page, {"sku": "LAMP"}).text.count('value="LAMP"') == 1
+    form = lines({}, sku=["LAMP", "CHAIR", "LAMP", ""], units=["2", "4", "1", "1"])
+    for _ in range(2):
+        assert admin.post(page, form).status_code == 302
+    assert (available("LAMP"), available("CHAIR")) == (3, 4)
+    assert set(Movement.objects.values_list("reference", flat=True)) == {"note 7"}
+
+
+def test_what_is_wrong_in_a_delivery_stays_on_the_page(admin: Client) -> None:
+    """The other lines are booked, and not again when the rest is sent with the same batch."""
+    page, batch = reverse("admin:inventory_receive"), uuid4()
+    wrong = {"no sku!": "1", "LAMP": "2", "CHAIR": "many", "BENCH": "-1", "TABLE": "99999999999999999999"}
+    shown = admin.post(page, lines(wrong, batch=batch)).text
+    assert all(text in shown for text in ("Not a SKU", "Not a whole number", "Between 1 and", "Booked: 1 SKU"))
+    assert 'value="LAMP"' not in shown
+    admin.post(page, lines({"LAMP": "2", "CHAIR": "3"}, batch=batch))
+    assert (available("LAMP"), available("CHAIR")) == (2, 3)
+    assert "another quantity" in admin.post(page, lines({"LAMP": "5"}, batch=batch)).text
+    for missing in ({"warehouse": "nowhere"}, {"reference": ""}, {"batch": "x"}, {"sku": [], "units": []}):
+        assert admin.post(page, lines({"LAMP": "5"}) | missing).status_code == 200
+    assert available("LAMP") == 2
+
+
+def test_adjustments_are_booked(admin: Client) -> None:
+    """By the service, with what it refuses shown beside the line."""
+    receive("LAMP", 5)
+    page = reverse("admin:inventory_adjust")
+    assert admin.post(page, lines({"LAMP": "-2"}, kind="write-off")).status_code == 302
+    for units, said in (("2", "Not a change that is a write-off"), ("-9", "Only 3 units are free")):
+        assert said in admin.post(page, lines({"LAMP": units}, kind="write-off")).text
     assert available("LAMP") == 3
-    for wrong, said in (
-        ({"delta": 2}, "Not a change"),
-        ({"delta": -9}, "Only 3 units are free"),
-        ({"warehouse": "nowhere"}, "No such warehouse"),
-    ):
-        page = admin.post(reverse("admin:inventory_adjust"), adjustment | wrong)
-        assert (page.status_code, said in page.text) == (200, True)
-    assert available("LAMP") == 3
+
+
+def test_the_stock_panel_and_the_finder(admin: Client) -> None:
+    """What the product's page shows of stock; a SKU is found by its beginning."""
+    receive("LAMP-1", 3)
+    receive("LAMP-1", 2, "north")
+    panel = admin.get("/inventory/admin/panels/stock/LAMP-1")
+    assert panel.headers["X-Panel"] == "1"
+    assert all(text in panel.text for text in ("north", "<strong>5</strong> available", "receive?sku=LAMP-1"))
+    assert "never in stock" in admin.get("/inventory/admin/panels/stock/NONE").text
+    assert "LAMP-1" in admin.get("/inventory/admin/hits", {"q": "LAM"}).text
 
 
 def test_staff_without_the_permission_move_nothing(staff: Client) -> None:

@@ -86,7 +86,7 @@ def test_a_refund_whose_holder_died_is_resumed(shop: World) -> None:
     number = delivered(shop)
     with context.working_as("order"):
         found = order(number)
-        made = refunds.open_refund(order_id=found.pk, amount=found.money(found.total), lease_s=0)
+        made = refunds.open_refund(refund_id=uuid4(), order_id=found.pk, amount=found.money(found.total), lease_s=0)
     shop.work(until=lambda: Refund.objects.get(pk=made.pk).status == "succeeded")
     assert timeline(number)[4:] == ["refund-requested", "refunded"]
     assert broken() == set()

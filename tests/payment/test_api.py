@@ -48,7 +48,9 @@ def _got(path: str, account: Account | None) -> Any:
 
 
 def _account(*, is_staff: bool = False) -> Account:
-    return Account(id=uuid4(), email=f"{uuid4()}@example.com", is_staff=is_staff)
+    return Account(
+        id=uuid4(), email=f"{uuid4()}@example.com", is_staff=is_staff, staff_roles=["order-clerk"] * is_staff
+    )
 
 
 def test_the_client_tells_answers_apart(bank: GatewayClient) -> None:

@@ -50,10 +50,11 @@ class Migration(migrations.Migration):
                 ('version', models.BigIntegerField(db_default=0)),
                 ('reorder_point', models.PositiveIntegerField(db_default=5)),
                 ('low_due', models.BooleanField(db_default=False)),
+                ('low', models.GeneratedField(db_persist=True, expression=models.Q(('available__lte', models.F('reorder_point'))), output_field=models.BooleanField())),
             ],
             options={
                 'ordering': ['sku'],
-                'indexes': [models.Index(condition=models.Q(('low_due', True)), fields=['sku'], name='item_low_due')],
+                'indexes': [models.Index(condition=models.Q(('low_due', True)), fields=['sku'], name='item_low_due'), models.Index(condition=models.Q(('low', True)), fields=['sku'], name='item_low')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('available__gte', 0)), name='item_available_not_negative')],
             },
         ),

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('order.confirmed', 'Order Confirmed'), ('order.rejected', 'Order Rejected'), ('order.cancelled', 'Order Cancelled'), ('payment.refunded', 'Payment Refunded'), ('shipment.handed_over', 'Shipment Handed Over'), ('shipment.delivered', 'Shipment Delivered'), ('account.registered', 'Account Registered'), ('stock.low', 'Stock Low')], max_length=40)),
                 ('account_id', models.UUIDField(null=True)),
                 ('email', models.CharField(blank=True, db_default='', max_length=254)),
+                ('about', models.CharField(blank=True, db_default='', max_length=32)),
                 ('subject', models.CharField(blank=True, max_length=200)),
                 ('text', models.TextField(blank=True)),
                 ('state', models.CharField(choices=[('queued', 'Queued'), ('sending', 'Sending'), ('sent', 'Sent'), ('parked', 'Parked'), ('withheld', 'Withheld')], db_default='queued', max_length=8)),
@@ -46,7 +47,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at', '-id'],
-                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'sending'])), fields=['due_at', 'id'], name='message_due'), models.Index(fields=['account_id', '-created_at', '-id'], name='message_of_account'), models.Index(fields=['-created_at', '-id'], name='message_newest')],
+                'indexes': [models.Index(condition=models.Q(('state__in', ['queued', 'sending'])), fields=['due_at', 'id'], name='message_due'), models.Index(fields=['account_id', '-created_at', '-id'], name='message_of_account'), models.Index(fields=['-created_at', '-id'], name='message_newest'), models.Index(condition=models.Q(('state', 'parked')), fields=['-created_at'], name='message_parked'), models.Index(condition=models.Q(('about', ''), _negated=True), fields=['about', 'created_at'], name='message_about'), models.Index(condition=models.Q(('email', ''), _negated=True), fields=['email', '-created_at'], name='message_to_guest')],
                 'constraints': [models.UniqueConstraint(fields=('event_id', 'kind'), name='message_once_per_event'), models.CheckConstraint(condition=models.Q(models.Q(('account_id__isnull', False), ('email', '')), models.Q(('account_id', None), models.Q(('email', ''), _negated=True)), ('state', 'withheld'), ('blanked_at__isnull', False), _connector='OR'), name='message_one_recipient')],
             },
         ),

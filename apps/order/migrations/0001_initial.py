@@ -5,6 +5,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
+import shop.changes.fields
 import shop.fields
 import uuid
 from django.db import migrations, models
@@ -148,6 +149,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
                 ('amount', shop.fields.AmountField(decimal_places=3, max_digits=16)),
                 ('shares', models.JSONField()),
+                ('units', models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('succeeded', 'Succeeded'), ('refused', 'Refused')], db_default='pending', default='pending', max_length=10)),
                 ('code', models.CharField(blank=True, db_default='', default='', max_length=60)),
                 ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
@@ -176,6 +178,7 @@ class Migration(migrations.Migration):
                 ('to', models.CharField(blank=True, choices=[('pending', 'Pending'), ('confirmed', 'Confirmed'), ('shipped', 'Shipped'), ('delivered', 'Delivered'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled')], db_default='', max_length=10)),
                 ('note', models.CharField(blank=True, choices=[('cancel-requested', 'Cancel Requested'), ('parked', 'Parked'), ('retried', 'Retried'), ('settled', 'Settled'), ('refund-requested', 'Refund Requested'), ('refunded', 'Refunded'), ('refund-refused', 'Refund Refused')], db_default='', max_length=20)),
                 ('detail', models.CharField(blank=True, db_default='', max_length=300)),
+                ('actor', models.UUIDField(db_default=shop.changes.fields.StaffActor(), editable=False, null=True)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='timeline', to='order.order')),
             ],
@@ -259,5 +262,21 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='timelineentry',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('to', ''), models.Q(('note', ''), _negated=True)), models.Q(models.Q(('to', ''), _negated=True), ('note', '')), _connector='OR'), name='timeline_state_or_note'),
+        ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(condition=models.Q(('email', ''), _negated=True), fields=['email', '-placed_at'], name='order_of_guest'),
+        ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(condition=models.Q(('parked', True)), fields=['-placed_at'], name='order_parked'),
+        ),
+        migrations.AddIndex(
+            model_name='refund',
+            index=models.Index(fields=['-requested_at', '-id'], name='refund_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='refund',
+            index=models.Index(condition=models.Q(('parked', True)), fields=['requested_at'], name='refund_parked'),
         ),
     ]

@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at', '-id'],
-                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False), ('parked_reason', '')), fields=['due_at'], name='payment_due'), models.Index(fields=['order_number'], name='payment_order'), models.Index(fields=['customer_id', '-created_at'], name='payment_customer'), models.Index(fields=['-created_at', '-id'], name='payment_newest')],
+                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False), ('parked_reason', '')), fields=['due_at'], name='payment_due'), models.Index(fields=['order_number'], name='payment_order'), models.Index(fields=['customer_id', '-created_at'], name='payment_customer'), models.Index(fields=['-created_at', '-id'], name='payment_newest'), models.Index(condition=models.Q(('parked_reason', ''), _negated=True), fields=['-created_at'], name='payment_parked')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', 0), models.Q(('amount', 0), ('status', 'voided')), _connector='OR'), name='payment_amount_positive'), models.CheckConstraint(condition=models.Q(('captured__gte', django.db.models.expressions.CombinedExpression(models.F('refunded'), '+', models.F('refunding'))), ('refunded__gte', 0), ('refunding__gte', 0)), name='payment_refunds_le_captured'), models.CheckConstraint(condition=models.Q(models.Q(('authorised', 0), ('captured', 0), ('status__in', ['authorising', 'declined', 'voided'])), models.Q(('authorised', models.F('amount')), ('captured', 0), ('status__in', ['authorised', 'capturing', 'capture_refused', 'voiding'])), models.Q(('authorised', models.F('amount')), ('captured', models.F('amount')), ('status', 'captured')), _connector='OR'), name='payment_status_has_its_sums'), models.CheckConstraint(condition=models.Q(models.Q(('due_at__isnull', False), models.Q(('status__in', ('authorising', 'capturing', 'voiding')), ('refunding__gt', 0), _connector='OR')), models.Q(('due_at__isnull', True), ('refunding', 0), models.Q(('status__in', ('authorising', 'capturing', 'voiding')), _negated=True)), _connector='OR'), name='payment_under_way_is_due')],
             },
         ),
@@ -84,6 +84,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['created_at', 'id'],
+                'indexes': [models.Index(fields=['-created_at', 'id'], name='payment_refund_newest')],
             },
         ),
         migrations.CreateModel(

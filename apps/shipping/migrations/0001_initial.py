@@ -135,4 +135,12 @@ class Migration(migrations.Migration):
             model_name='zonearea',
             constraint=models.CheckConstraint(condition=models.Q(('postal_prefix__regex', '^[0-9A-Z-]*$')), name='zone_area_prefix_normal_form'),
         ),
+        migrations.AddIndex(
+            model_name='shipment',
+            index=models.Index(fields=['-created_at', 'id'], name='shipment_newest'),
+        ),
+        migrations.AddIndex(
+            model_name='shipment',
+            index=models.Index(condition=models.Q(('state', 'booked')), fields=['created_at'], name='shipment_booked'),
+        ),
     ]

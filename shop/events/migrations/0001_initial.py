@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['id'],
-                'indexes': [models.Index(condition=models.Q(('state', 'due')), fields=['emitter', 'due_at'], name='delivery_due')],
+                'indexes': [models.Index(condition=models.Q(('state', 'due')), fields=['emitter', 'due_at'], name='delivery_due'), models.Index(condition=models.Q(('state', 'parked')), fields=['-id'], name='delivery_parked')],
                 'constraints': [models.UniqueConstraint(fields=('event', 'subscriber'), name='delivery_once_each')],
             },
         ),

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from apps.user import services
 from shop import context
+from shop.changes import services as changes
 
 
 class Command(BaseCommand):
@@ -23,7 +24,7 @@ class Command(BaseCommand):
         file: Path = options["file"]
         known = json.loads(file.read_text()) if file.exists() else {}
         admin = known.get("admin") or {"email": options["email"], "password": secrets.token_urlsafe(15)}
-        with context.working_as("user"):
+        with context.working_as("user"), changes.coming_from("create_staff"):
             services.create_staff(email=admin["email"], password=admin["password"], name="Administrator")
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:
             json.dump(known | {"admin": admin}, written, indent=2)

@@ -1,0 +1,13 @@
+from django.db import migrations
+
+from shop.changes.operations import Track
+
+
+class Migration(migrations.Migration):
+    """Let what is edited by hand leave its history."""
+
+    dependencies = [("notification", "0001_initial"), ("changes", "0001_initial")]
+    operations = [
+        Track("notification_template"),
+        Track("notification_message", only=["state"], named=True),
+    ]

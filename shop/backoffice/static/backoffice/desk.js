@@ -1,0 +1,56 @@
+// Fills panels: fragments of other roles' admin. A role that wants its own sign-on gets it on the way.
+"use strict";
+
+// What a role of the shop answers under a path of its admin; its sign-on, where it asks for one, is gone through.
+async function deskFetch(path, limit_ms = 10000) {
+  const answer = await fetch(path, { signal: AbortSignal.timeout(limit_ms) });
+  if (!answer.headers.get("X-Sign-On")) return answer;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const form = page.querySelector("form[method=post]");
+  const action = new URL(form.getAttribute("action"), answer.url);
+  return fetch(action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+}
+
+(() => {
+  function say(panel, text, again) {
+    if (!again && panel.hasAttribute("data-quiet")) return panel.remove();
+    const line = document.createElement("p");
+    line.className = "desk-quiet";
+    line.textContent = text;
+    if (again) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "desk-button";
+      button.textContent = "Try again";
+      button.addEventListener("click", () => fill(panel));
+      line.append(" ", button);
+    }
+    panel.replaceChildren(line);
+  }
+
+  async function fill(panel) {
+    panel.setAttribute("aria-busy", "true");
+    try {
+      const answer = await deskFetch(panel.dataset.panel);
+      if (answer.status === 403) say(panel, "Not yours to see.");
+      else if (answer.status === 404) say(panel, "Nothing is known here.");
+      else if (!answer.ok || !answer.headers.get("X-Panel")) say(panel, "No answer just now.", true);
+      else panel.innerHTML = await answer.text();
+    } catch {
+      say(panel, "No answer just now.", true);
+    }
+    panel.removeAttribute("aria-busy");
+    nothing();
+  }
+
+  // The search page says so when no role has found anything.
+  function nothing() {
+    const line = document.querySelector("[data-nothing]");
+    if (line) line.hidden = Boolean(document.querySelector(".desk-hits, [data-panel][aria-busy]"));
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("[data-panel]").forEach(fill);
+    nothing();
+  });
+})();
