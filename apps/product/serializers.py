@@ -282,6 +282,7 @@ class AttributeSerializer(serializers.ModelSerializer[Attribute]):
     class Meta:
         model = Attribute
         fields = ["code", "name", "kind", "unit", "filterable", "position"]
+        extra_kwargs = {name: {"required": False} for name in ("kind", "unit", "filterable", "position")}
 
 
 class ProductsQuery(serializers.Serializer[Any]):

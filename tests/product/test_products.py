@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.product import client as product
+from apps.product import services
 from apps.product.models import Level, Product
 from shop import context
 from shop.audit.registry import book_of
@@ -219,3 +220,69 @@ def _form(pk: int, *, position: str) -> dict[str, Any]:
     }
     own = {"name": "Edited", "slug": product.slug, "category": product.category_id, "published": "on"}
     return {**own, "description": "", **inline}
+
+
+def test_a_product_is_described(staff: Client, lamps: str) -> None:
+    """Vendor, tags, typed attributes, price before, related products, words for search engines; all can be changed."""
+    made = staff.post("/product/attributes", {"code": "height", "name": "Height", "kind": "number", "unit": "cm"})
+    assert made.status_code == 201, made.content
+    _post(staff, _new("B", name="Other lamp"))
+    _post(staff, _new("C", name="Third lamp"))
+    body = _new("A", vendor="Holm", tags=["new"], attributes={"height": "40.50"}, related=["C"], seo_title="Buy it")
+    body["variants"][0] |= {"compare_at_price": {"amount": "7.00", "currency": "EUR"}, "barcode": "123"}
+    assert _post(staff, body).status_code == 201
+    shown = Client().get("/product/products/A").json()
+    assert (shown["vendor"], shown["tags"], shown["option_names"], shown["barcode"]) == (
+        "Holm",
+        ["new"],
+        ["Colour"],
+        "123",
+    )
+    assert shown["compare_at_price"] == {"amount": "7.00", "currency": "EUR"}
+    assert shown["attributes"] == [{"code": "height", "name": "Height", "unit": "cm", "value": "40.5"}]
+    assert [other["sku"] for other in shown["related"]] == ["C"]
+    assert shown["seo"] == {"title": "Buy it", "description": ""}
+    change = {
+        "attributes": {"height": None},
+        "related": [],
+        "vendor": "",
+        "price": {"amount": "8.00", "currency": "EUR"},
+    }
+    staff.patch("/product/products/A", change, content_type="application/json")
+    changed = Client().get("/product/products/A").json()
+    assert (changed["attributes"], changed["vendor"], changed["compare_at_price"]) == ([], "", None)  # no longer above
+    assert [other["sku"] for other in changed["related"]] == ["C", "B"]  # of the same category, newest first
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [({"attributes": {"weight": "1"}}, "attributes"), ({"related": ["NOPE"]}, "related"), ({"tags": "new"}, "tags")],
+    ids=range(3),
+)
+def test_a_bad_description_is_refused(staff: Client, lamps: str, more: dict[str, Any], field: str) -> None:
+    """400, and the field is named; nothing is left behind."""
+    answer = _post(staff, _new("A", **more))
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert not Product.objects.exists()
+
+
+def test_a_scheduled_product_is_published_when_due(staff: Client, lamps: str) -> None:
+    """A draft until then; afterwards shown, under another ETag."""
+    for sku, at in (("NOW", "2020-01-01T00:00:00Z"), ("LATER", "2100-01-01T00:00:00Z")):
+        assert _post(staff, _new(sku, published=False, publish_at=at)).status_code == 201
+    before = Client().get("/product/products")
+    assert (before.json()["results"], services.publish_due(), services.publish_due()) == ([], 1, 0)
+    after = Client().get("/product/products")
+    assert [item["sku"] for item in after.json()["results"]] == ["NOW"]
+    assert after["ETag"] != before["ETag"]
+
+
+def test_categories_are_a_tree(lamps: str) -> None:
+    """Each with those below it, by name."""
+    services.create_category(slug="desk", name="Desk lamps", parent="lamps")
+    services.create_category(slug="chairs", name="Chairs")
+    desk = {"slug": "desk", "name": "Desk lamps", "children": []}
+    assert Client().get("/product/categories/tree").json() == [
+        {"slug": "chairs", "name": "Chairs", "children": []},
+        {"slug": "lamps", "name": "Lamps", "children": [desk]},
+    ]
