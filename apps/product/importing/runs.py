@@ -158,8 +158,14 @@ def _created(draft: ProductDraft) -> dict[str, Any]:
 
 def _changed(difference: Difference) -> dict[str, Any]:
     fields: Mapping[str, tuple[str, str]] = difference.fields
-    shown = [[name, before[:300], after[:300]] for name, (before, after) in list(fields.items())[:20]]
+    shown = [[_spoken(name), before[:300], after[:300]] for name, (before, after) in list(fields.items())[:20]]
     return {"slug": difference.slug, "fields": shown, "more": max(len(fields) - 20, 0)}
+
+
+def _spoken(field: str) -> str:
+    """ "LAMP_1 compare_at" as "LAMP_1 compare at": a SKU stays as it is."""
+    sku, space, name = field.rpartition(" ")
+    return f"{sku}{space}{name.replace('_', ' ')}"
 
 
 class _Pulse:
