@@ -99,7 +99,13 @@ class ProductForm(forms.ModelForm[Product]):
 
     attributes: Sequence[Attribute] = ()
 
-    slug = forms.SlugField(max_length=200, required=False, help_text="Its address; does not change later.")
+    slug = forms.SlugField(
+        max_length=200,
+        required=False,
+        label="Address",
+        help_text="The last part of its address in the shop; it does not change later.",
+        widget=UnfoldAdminTextInputWidget,
+    )
     tags = TagsField(required=False, help_text="Separated by commas", widget=UnfoldAdminTextInputWidget)
     state = forms.ChoiceField(choices=STATES, initial=DRAFT, widget=UnfoldAdminRadioSelectWidget)
     scheduled_for = forms.DateTimeField(
@@ -115,6 +121,7 @@ class ProductForm(forms.ModelForm[Product]):
     class Meta:
         model = Product
         fields = ("name", "slug", "description", "category", "vendor", "kind", "seo_title", "seo_description")
+        labels = {"kind": "Type", "seo_title": "Title", "seo_description": "Description"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -297,6 +304,9 @@ class VariantForm(_Row):
         self.columns = option_columns(names)
         if variant.pk is None:
             self.initial.update(weight_g=0, tax_class="standard")
+        for name in ("price", "compare_at_price"):
+            if self.initial.get(name) is not None:
+                self.initial[name] = Money(self.initial[name], self.currency).amount
         for index in range(self.columns):
             value = variant.options.get(names[index], "") if index < len(names) else ""
             self.fields[f"value_{index}"] = forms.CharField(

@@ -41,9 +41,10 @@ def put(product_id: int, upload: Upload) -> Image:
         raise editing.Gone from exc
 
 
-def thumbnail(digest: str) -> str:
-    """The address of the smallest file of a picture."""
-    return f"/product/media/{thumbnails.path(digest, '160.webp')}"
+def thumbnail(digest: str, width: int = 0) -> str:
+    """The address of the smallest file of a picture; of a page's size, where ``width`` says that there is one."""
+    nominal = thumbnails.widths(width)[:2][-1] if width else thumbnails.WIDTHS[0]
+    return f"/product/media/{thumbnails.path(digest, f'{nominal}.webp')}"
 
 
 def upload(page: Any, request: HttpRequest, product_id: int) -> HttpResponse:
@@ -60,4 +61,4 @@ def upload(page: Any, request: HttpRequest, product_id: int) -> HttpResponse:
         return JsonResponse({"error": f"A product has at most {pictures.MOST} pictures."}, status=422)
     except editing.Gone:
         return JsonResponse({"error": "This product was deleted meanwhile."}, status=404)
-    return JsonResponse({"pictures": [{"id": image.pk, "thumbnail": thumbnail(image.digest)} for image in kept]})
+    return JsonResponse({"pictures": [{"id": image.pk, "thumbnail": thumbnail(image.digest, image.width)} for image in kept]})

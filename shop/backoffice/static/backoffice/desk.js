@@ -51,8 +51,24 @@ async function deskFetch(path, limit_ms = 10000) {
     if (line) line.hidden = Boolean(document.querySelector(".desk-hits, [data-panel][aria-busy]"));
   }
 
+  // Select2 gives its own boxes no name: they get that of the field they stand for.
+  function nameSelects() {
+    document.querySelectorAll("select.select2-hidden-accessible").forEach((select) => {
+      const label = document.querySelector(`label[for="${select.id}"]`)?.textContent.replace("*", "").trim();
+      if (!label) return;
+      select.parentElement.querySelectorAll("[role=combobox], [role=textbox], [role=searchbox]").forEach((box) => {
+        box.setAttribute("aria-label", label);
+        box.removeAttribute("aria-labelledby");
+      });
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("[data-panel]").forEach(fill);
     nothing();
+  });
+  window.addEventListener("load", () => window.django?.jQuery?.(nameSelects)); // after select2's own beginning
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches(".select2-search__field:not([aria-label])")) event.target.setAttribute("aria-label", "Search");
   });
 })();
