@@ -61,4 +61,6 @@ def upload(page: Any, request: HttpRequest, product_id: int) -> HttpResponse:
         return JsonResponse({"error": f"A product has at most {pictures.MOST} pictures."}, status=422)
     except editing.Gone:
         return JsonResponse({"error": "This product was deleted meanwhile."}, status=404)
-    return JsonResponse({"pictures": [{"id": image.pk, "thumbnail": thumbnail(image.digest, image.width)} for image in kept]})
+    return JsonResponse(
+        {"pictures": [{"id": image.pk, "thumbnail": thumbnail(image.digest, image.width)} for image in kept]}
+    )
