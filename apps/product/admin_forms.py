@@ -244,9 +244,18 @@ class Rows(forms.BaseInlineFormSet[Any, Any, Any]):
         )
         form.fields["ORDER"].widget = forms.HiddenInput({"data-order": ""})
 
+    def in_order(self) -> list[Any]:
+        """The forms as the page shows them: also once it was refused, in the order that was chosen."""
+        return sorted(self.forms, key=_place)
+
     def rows(self) -> list[dict[str, Any]]:
         """What there should be, in order; a row that no script has numbered comes last."""
         return sorted(rows_of(self), key=lambda row: row.get("ORDER") or 10_000)
+
+
+def _place(form: Any) -> int:
+    chosen = str(form["ORDER"].value() if "ORDER" in form.fields else "")
+    return int(chosen) if chosen.isascii() and chosen.isdigit() else 10_000
 
 
 class VariantRows(Rows):

@@ -48,7 +48,7 @@ def thumbnail(digest: str, width: int = 0) -> str:
 
 
 def upload(page: Any, request: HttpRequest, product_id: int) -> HttpResponse:
-    """``{"pictures": [{"id", "thumbnail"}]}`` of the files sent; 422 with ``error`` for one that is none."""
+    """``{"pictures": [{"id", "thumbnail"}]}`` of the files sent, or ``{"error"}``: words for the page, as of a form."""
     if not (request.user.has_perm("product.change_product") and request.user.has_perm("product.add_image")):
         raise PermissionDenied
     if request.method != "POST":
@@ -56,11 +56,11 @@ def upload(page: Any, request: HttpRequest, product_id: int) -> HttpResponse:
     try:
         kept = [put(product_id, each) for each in checked(request.FILES.getlist("pictures"))]
     except pictures.BadPicture as exc:
-        return JsonResponse({"error": str(exc)}, status=422)
+        return JsonResponse({"error": str(exc)})
     except pictures.TooMany:
-        return JsonResponse({"error": f"A product has at most {pictures.MOST} pictures."}, status=422)
+        return JsonResponse({"error": f"A product has at most {pictures.MOST} pictures."})
     except editing.Gone:
-        return JsonResponse({"error": "This product was deleted meanwhile."}, status=404)
+        return JsonResponse({"error": "This product was deleted meanwhile."})
     return JsonResponse(
         {"pictures": [{"id": image.pk, "thumbnail": thumbnail(image.digest, image.width)} for image in kept]}
     )

@@ -82,7 +82,7 @@
     body.append("csrfmiddlewaretoken", document.querySelector("input[name=csrfmiddlewaretoken]").value);
     const answer = await fetch(section.dataset.upload, { method: "POST", body });
     const said = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(said.error || said.detail || "No answer just now. Try again.");
+    if (!said.pictures) throw new Error(said.error || "No answer just now. Try again.");
     for (const picture of said.pictures) addPicture(section, picture);
   }
 
@@ -116,7 +116,6 @@
   function drop(zone) {
     const section = zone.closest("section");
     const input = zone.querySelector("input[type=file]");
-    input.addEventListener("change", () => input.files.length && take(section, input));
     zone.addEventListener("dragover", (event) => {
       event.preventDefault();
       zone.classList.add("product-over");
@@ -154,6 +153,12 @@
     document.querySelector("[data-reviews] h2").scrollIntoView({ block: "nearest" });
   }
 
+  // Caught on its way down: unfold would write the file's name into the nearest text field of the page.
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-drop] input[type=file]")) return;
+    event.stopPropagation();
+    if (event.target.files.length) take(event.target.closest("section"), event.target);
+  }, true);
   document.addEventListener("click", (event) => {
     const mover = event.target.closest("[data-move]");
     if (mover) move(mover);
