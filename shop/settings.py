@@ -114,6 +114,7 @@ USE_I18N = True
 TIME_ZONE = "UTC"
 USE_TZ = True
 APPEND_SLASH = False
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # the page of a product with a thousand variants
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

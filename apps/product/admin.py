@@ -98,6 +98,7 @@ class ProductAdmin(Page):
         services.UnknownAttribute,
         services.WrongKind,
         pictures.BadPicture,
+        pictures.TooMany,
     )
 
     list_display = ("thumbnail", "title", "first_sku", "price", "available", "state")
