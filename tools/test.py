@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools import browser
@@ -13,7 +14,23 @@ SUITE = ["-c", "tests/blackbox.ini", "tests/shop_api"]
 BROWSER = ["-c", "tests/blackbox.ini", "tests/browser"]
 UNIT = [*(f"--ignore=tests/{name}" for name in ("shop_api", "faults", "browser")), "--cov", "--cov-report="]
 WORKERS = ["-n", "auto", "--maxprocesses", "4"]  # a database for each: more take longer to make than they save
-_COUNT = re.compile(r"(\d+) passed")
+_COUNT = re.compile(r"(\d+) (passed|skipped)")  # of pytest's last line
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many tests passed, and how many have nothing to ask of the topology they ran in."""
+
+    passed: int
+    skipped: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed" + (f", {self.skipped} skipped" if self.skipped else "")
+
+    @property
+    def of(self) -> int:
+        """The size of the suite."""
+        return self.passed + self.skipped
 
 
 def main() -> int:
@@ -30,8 +47,9 @@ def main() -> int:
     if not missing:
         counts["browser"] = _suite("one", BROWSER)
     _coverage()
-    print("\n".join(f"{name}: {'failed' if count is None else f'{count} passed'}" for name, count in counts.items()))
-    if counts["one process"] != counts["eight processes"]:
+    print("\n".join(f"{name}: {count or 'failed'}" for name, count in counts.items()))
+    one, split = counts["one process"], counts["eight processes"]
+    if one and split and one.of != split.of:
         print("the suite is not the same in both topologies")
         return 1
     if missing:
@@ -48,13 +66,13 @@ def _without_browser() -> str:
     return ""
 
 
-def _suite(kind: str, tests: list[str]) -> int | None:
+def _suite(kind: str, tests: list[str]) -> Outcome | None:
     pytest = [sys.executable, "-m", "pytest", "-q", *tests]
     return _run(f"{kind}, {tests[-1]}", [sys.executable, "-m", "tests.topology", kind, "--", *pytest])
 
 
-def _run(name: str, command: list[str]) -> int | None:
-    """Show what ``command`` prints; how many tests passed, None if it failed."""
+def _run(name: str, command: list[str]) -> Outcome | None:
+    """Show what ``command`` prints; its outcome, None if it failed."""
     print(f"--- {name}", flush=True)
     began, last = time.monotonic(), ""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -63,8 +81,8 @@ def _run(name: str, command: list[str]) -> int | None:
             print(line, end="", flush=True)
             last = line if _COUNT.search(line) else last
     print(f"--- {name}: {time.monotonic() - began:.0f} s", flush=True)
-    counted = _COUNT.search(last)
-    return int(counted[1]) if counted and process.returncode == 0 else None
+    counted = {what: int(number) for number, what in _COUNT.findall(last)}
+    return Outcome(**counted) if counted.get("passed") and process.returncode == 0 else None
 
 
 def _coverage() -> None:

@@ -69,7 +69,7 @@ def test_a_parcel_can_be_tracked_without_an_account(shop: Shop) -> None:
     number = shop.buy(who, shop.product(on_hand=1)).body["number"]
     shop.wait_for_state(number, ["shipped", "delivered"])
     # The order's page follows shipping's events, moments after the saga.
-    shipment = wait_for(lambda: shop.order(number)["shipments"][0], lambda shown: shown["tracking_number"] != "")
+    shipment = wait_for(lambda: shop.order(number)["shipments"][0], lambda shown: bool(shown["tracking_number"]))
     tracked = shop.anyone.get(f"/shipping/shipments/{shipment['tracking_number']}")
     assert tracked.status == 200
     assert "Ada" not in str(tracked.body)
