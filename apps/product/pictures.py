@@ -71,7 +71,7 @@ def delete(*, sku: str, image_id: int) -> None:
 
 def fetch_due() -> int:
     """Fetch one picture whose time has come; 1 if there was one. What cannot be had is tried again, then given up."""
-    claimed = _claim()
+    claimed = claim(_REMOTE)
     if claimed is None:
         return 0
     image_id, address = claimed
@@ -113,9 +113,10 @@ def _ready(*, image_id: int, kept: Kept) -> None:
 
 
 @command
-def _claim() -> tuple[int, str] | None:
+def claim(of: str) -> tuple[int, str] | None:
+    """Take the id and the address of one waiting picture for a while; ``of`` is a constant SQL condition."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [_LEASE_S])
+        cursor.execute(_CLAIM.format(of=of), [_LEASE_S])
         row: tuple[int, str] | None = cursor.fetchone()
     return row
 
@@ -132,10 +133,11 @@ def _failed(*, image_id: int, error: str, for_good: bool) -> None:
 
 
 # A bare file name is not an address: whoever brought it brings the file too (store).
+_REMOTE = "address LIKE '%%://%%'"
 _CLAIM = """
 UPDATE product_image SET attempts = attempts + 1, due_at = now() + make_interval(secs => %s)
 WHERE id = (
-    SELECT id FROM product_image WHERE state = 'waiting' AND due_at <= now() AND address LIKE '%%://%%'
+    SELECT id FROM product_image WHERE state = 'waiting' AND due_at <= now() AND {of}
     ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING id, address

@@ -1,6 +1,6 @@
 """Addresses inside the admin: one admin for all roles in one process, one per role in the split."""
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from shop.env import env
 
@@ -17,6 +17,4 @@ def admin_url(role: str, page: str = "", /, **query: object) -> str:
 
 def panel_url(role: str, name: str, key: str) -> str:
     """The path of a panel's HTML fragment, the same in every topology."""
-    from urllib.parse import quote
-
     return f"/{role}/admin/panels/{name}/{quote(str(key), safe='')}"

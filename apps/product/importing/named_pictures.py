@@ -10,7 +10,6 @@ from pathlib import Path
 
 from django.core.files.base import File
 from django.core.files.storage import default_storage
-from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -19,9 +18,9 @@ from apps.product.models import Image
 from shop import wake
 from shop.transactions import command
 
-_LEASE_S = 60  # longer than one picture may take
 _BATCH = 500
 _NAMED = ~Q(address="") & ~Q(address__contains="/")
+_BROUGHT = "address <> '' AND address NOT LIKE '%%/%%'"  # the same, for a claim
 
 
 def hand_over(folder: Path) -> int:
@@ -38,7 +37,7 @@ def hand_over(folder: Path) -> int:
 
 def store_due() -> int:
     """Give one picture the file it names; 1 if there was one. Without its file it fails."""
-    claimed = _claim()
+    claimed = pictures.claim(_BROUGHT)
     if claimed is None:
         return 0
     image_id, name = claimed
@@ -80,25 +79,5 @@ def _expect(*, names: list[str]) -> None:
 
 
 @command
-def _claim() -> tuple[int, str] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [_LEASE_S])
-        row: tuple[int, str] | None = cursor.fetchone()
-    return row
-
-
-@command
 def _fail(*, image_id: int, error: str) -> None:
     Image.objects.filter(pk=image_id, state=Image.State.WAITING).update(state=Image.State.FAILED, error=error)
-
-
-# Later than when the import was committed: the files follow it.
-_CLAIM = """
-UPDATE product_image SET attempts = attempts + 1, due_at = now() + make_interval(secs => %s)
-WHERE id = (
-    SELECT id FROM product_image
-    WHERE state = 'waiting' AND due_at <= now() AND address <> '' AND address NOT LIKE '%%/%%'
-    ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
-)
-RETURNING id, address
-"""
