@@ -7,6 +7,7 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.product.importing import export
+from shop import health
 
 
 class Command(BaseCommand):
@@ -17,6 +18,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path | None = options["file"]
+        if why := health.problem(app="product"):
+            raise CommandError(f"{why}: start the shop once, with make run")
         try:
             currency = export.currency_of_all()
         except export.SeveralCurrencies as exc:

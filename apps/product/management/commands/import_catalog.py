@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.product.importing import named_pictures, services
 from apps.product.importing.catalogue_file import CatalogueFile
 from apps.product.importing.problems import Unreadable
+from shop import health
 from shop.changes import services as changes
 from shop.env import env
 
@@ -34,6 +35,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
+        if why := health.problem(app="product"):
+            raise CommandError(f"{why}: start the shop once, with make run")
         if not re.fullmatch("[A-Z]{3}", options["currency"]):
             raise CommandError(f"--currency {options['currency']}: a code of three capital letters, like EUR")
         try:
