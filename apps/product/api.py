@@ -44,8 +44,8 @@ class Products(CatalogueView):
         return self.cached(request, lambda state: self._page(request, state))
 
     def _page(self, request: Request, state: catalogue.State | None) -> dict[str, Any]:
-        query, cursor = asked(request, _named(state, stock=False))
-        results, page = catalogue.page(query, cursor)
+        query, cursor = asked(request, catalogue.name(state))
+        results, page = catalogue.page(state, query, cursor)
         shown = {
             "next": _link(request, page.next),
             "previous": _link(request, page.previous),
@@ -53,18 +53,13 @@ class Products(CatalogueView):
         }
         if cursor:
             return shown
-        return shown | {"facets": facets.counts(_named(state, stock=query.in_stock is not None), query)}
+        return shown | {"facets": facets.counts(catalogue.name(state, stock=query.in_stock is not None), query)}
 
     @extend_schema(request=ProductIn, responses={201: ProductOut})
     def post(self, request: Request) -> Response:
         body = ProductIn(data=request.data)
         body.is_valid(raise_exception=True)
         return keys.perform(request, lambda: _create(body.validated_data), _created(request), find=_found)
-
-
-def _named(state: catalogue.State | None, *, stock: bool) -> object:
-    """A name under which what is read can be kept; of no state a new one each time."""
-    return state.of(stock=stock) if state else object()
 
 
 def _link(request: Request, cursor: listing.Cursor | None) -> str | None:
@@ -98,7 +93,7 @@ def _created(request: Request) -> Callable[[Product], Response]:
     def render(product: Product) -> Response:
         sku = catalogue.first_sku(product.pk)
         location = reverse("product:product", args=[sku], request=request)
-        return Response(catalogue.product(sku, drafts=True), 201, headers={"Location": location})
+        return Response(_shown(catalogue.state(), sku, drafts=True), 201, headers={"Location": location})
 
     return render
 
@@ -115,7 +110,7 @@ class ProductView(CatalogueView):
 
     @extend_schema(responses=ProductOut)
     def get(self, request: Request, sku: str) -> Response:
-        return self.cached(request, lambda _: _shown(sku, drafts=request.user.is_staff))
+        return self.cached(request, lambda state: _shown(state, sku, drafts=request.user.is_staff))
 
     @extend_schema(request=ProductChangeIn, responses=ProductOut)
     def patch(self, request: Request, sku: str) -> Response:
@@ -130,11 +125,11 @@ class ProductView(CatalogueView):
                 services.change_product(sku=sku, prices=prices, **asked)
         except services.UnknownSku as exc:
             raise Problem(404, "unknown-sku", f"This product has no variant {exc}.") from exc
-        return Response(_shown(sku, drafts=True))
+        return Response(_shown(catalogue.state(), sku, drafts=True))
 
 
-def _shown(sku: str, *, drafts: bool) -> dict[str, Any]:
-    found = catalogue.product(sku, drafts=drafts)
+def _shown(state: catalogue.State | None, sku: str, *, drafts: bool) -> dict[str, Any]:
+    found = catalogue.product(state, sku, drafts=drafts)
     if found is None:
         raise Problem(404, "unknown-sku", "The catalogue has no such SKU.")
     return found

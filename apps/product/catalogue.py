@@ -1,13 +1,21 @@
-"""What the catalogue shows: plain dictionaries from few statements, ready for the renderer."""
+"""What the catalogue shows: plain dictionaries from few statements, ready for the renderer.
+
+Orders change what is available all day, products change now and then. So pages and products are kept
+in the process for as long as the catalogue's state says that no product has changed, and only what is
+available is read for every answer.
+"""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
+from cachetools import LRUCache, cached
+from cachetools.keys import hashkey
 from django.db import connection
 
 from apps.product import listing
@@ -15,6 +23,9 @@ from apps.product.thumbnails import thumbnails
 from shop.money import Money
 
 _RELATED = 8  # shown beside a product
+_KEPT = 10_000  # variants whose pages and products a process keeps, about 1 kB each
+
+Entry = dict[str, Any]  # a product as lists show it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,40 +49,97 @@ class State:
         return (self.epoch, self.number if stock else self.products, stock)
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of a list, but for what is available."""
+
+    entries: list[Entry]
+    page: listing.Page
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """A product and those shown beside it, but for what is available."""
+
+    variants: list[dict[str, Any]]
+    details: dict[str, Any]
+    related: list[Entry]
+
+
 def state() -> State | None:
     """None while the catalogue has never had anything: one statement."""
     rows = _select("SELECT epoch, number, products FROM product_revision", [])
     return State(*rows[0]) if rows else None
 
 
-def page(query: listing.Query, cursor: listing.Cursor | None) -> tuple[list[dict[str, Any]], listing.Page]:
-    """Products of one page as the list shows them: two statements, whatever their number."""
-    found = listing.page(query, cursor)
-    return listed(found.ids), found
+def name(state: State | None, *, stock: bool = False) -> object:
+    """A name under which what is read can be kept; of no state a new one each time."""
+    return state.of(stock=stock) if state else object()
 
 
-def product(sku: str, *, drafts: bool = False) -> dict[str, Any] | None:
-    """The variant ``sku`` with its product and the product's other variants: two statements.
+def page(state: State | None, query: listing.Query, cursor: listing.Cursor | None) -> tuple[list[Entry], listing.Page]:
+    """Products of one page as the list shows them: three statements, whatever their number; one once kept."""
+    found = _page(name(state, stock=query.in_stock is not None), query, cursor)
+    available = _available(found.entries)
+    return [_stocked(entry, available) for entry in found.entries], found.page
+
+
+def product(state: State | None, sku: str, *, drafts: bool = False) -> dict[str, Any] | None:
+    """The variant ``sku`` with its product and the product's other variants: three statements; one once kept.
 
     None for an unknown SKU, and for one of a draft unless ``drafts``.
     """
+    found = _product(name(state), sku)
+    if found is None or not (drafts or found.details["published"]):
+        return None
+    available = _available([{"variants": found.variants}, *found.related])
+    shown = _stocked({"variants": found.variants}, available)
+    own: dict[str, Any] = next(variant for variant in shown["variants"] if variant["sku"] == sku)
+    related = [_stocked(entry, available) for entry in found.related]
+    return own | found.details | {**shown, "available": own["available"], "related": related}
+
+
+def _weight(found: _Page | _Product | None) -> int:
+    if found is None:
+        return 1
+    if isinstance(found, _Page):
+        return 1 + sum(len(entry["variants"]) for entry in found.entries)
+    return 1 + len(found.variants) + sum(len(entry["variants"]) for entry in found.related)
+
+
+_pages: LRUCache[Any, _Page] = LRUCache(_KEPT, getsizeof=_weight)
+_products: LRUCache[Any, _Product | None] = LRUCache(_KEPT, getsizeof=_weight)
+
+
+@cached(_pages, key=hashkey, lock=Lock())
+def _page(named: object, query: listing.Query, cursor: listing.Cursor | None) -> _Page:
+    found = listing.page(query, cursor)
+    return _Page(_listed(found.ids), found)
+
+
+@cached(_products, key=hashkey, lock=Lock())
+def _product(named: object, sku: str) -> _Product | None:
     rows = _select(_DETAIL, [_RELATED, _RELATED, sku])
-    if not rows or not (drafts or rows[0][1]):
+    if not rows:
         return None
     slug, published, created_at, details, own, related = rows[0][:6]
-    variants = [_sold(row[6:]) for row in rows]
-    return (
-        next(variant for variant in variants if variant["sku"] == sku)
-        | _details(details, own)
-        | {
-            "slug": slug,
-            "published": published,
-            "created_at": created_at,
-            "in_stock": any(variant["available"] for variant in variants),
-            "variants": variants,
-            "related": listed(related),
-        }
-    )
+    shown = _details(details, own) | {"slug": slug, "published": published, "created_at": created_at}
+    return _Product([_sold(row[6:]) for row in rows], shown, _listed(related))
+
+
+def _available(entries: list[Entry]) -> dict[str, int]:
+    """Units available of the SKUs of ``entries``, where there are any: one statement."""
+    skus = [variant["sku"] for entry in entries for variant in entry["variants"]]
+    return dict(_select(_AVAILABLE, [skus])) if skus else {}
+
+
+def _stocked(entry: Entry, available: Mapping[str, int]) -> Entry:
+    variants = [variant | {"available": available.get(variant["sku"], 0)} for variant in entry["variants"]]
+    return entry | {
+        "available": variants[0]["available"],
+        "in_stock": any(variant["available"] for variant in variants),
+        "variants": variants,
+    }
 
 
 def first_sku(product_id: int) -> str:
@@ -116,9 +184,9 @@ def below(named: object, slug: str) -> tuple[int, ...]:
     return tuple(number for (number,) in _select(_BELOW, [slug]))
 
 
-def listed(ids: list[int]) -> list[dict[str, Any]]:
-    """Products by id, as lists show them: one statement."""
-    shown: dict[int, dict[str, Any]] = {}
+def _listed(ids: list[int]) -> list[Entry]:
+    """Products by id, as lists show them but for what is available: one statement."""
+    shown: dict[int, Entry] = {}
     for number, slug, name, category, rating_sum, rating_count, digest, alt, width, height, *row in (
         _select(_LISTED, [ids]) if ids else ()
     ):
@@ -131,15 +199,13 @@ def listed(ids: list[int]) -> list[dict[str, Any]]:
                 "sku": variant["sku"],
                 "price": variant["price"],
                 "compare_at_price": variant["compare_at_price"],
-                "available": variant["available"],
+                "available": 0,
                 "in_stock": False,
                 "rating": rating(rating_sum, rating_count),
                 "image": picture(digest, alt, width, height) if digest else None,
                 "variants": [],
             }
-        entry = shown[number]
-        entry["variants"].append(variant)
-        entry["in_stock"] = entry["in_stock"] or variant["available"] > 0
+        shown[number]["variants"].append(variant)
     return [shown[number] for number in ids if number in shown]
 
 
@@ -171,13 +237,13 @@ def _sold(row: Iterable[Any]) -> dict[str, Any]:
 
 
 def _variant(row: Iterable[Any]) -> dict[str, Any]:
-    sku, options, price, compare_at, currency, available = row
+    sku, options, price, compare_at, currency = row
     return {
         "sku": sku,
         "options": json.loads(options),
         "price": _money(price, currency),
         "compare_at_price": _money(compare_at, currency) if compare_at is not None and compare_at > price else None,
-        "available": available,
+        "available": 0,
     }
 
 
@@ -193,11 +259,10 @@ def _select(sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
 
 _LISTED = """
 SELECT p.id, p.slug, p.name, c.slug, p.rating_sum, p.rating_count, i.digest, i.alt, i.width, i.height,
-    v.sku, v.options, v.price, v.compare_at_price, v.currency, coalesce(l.available, 0)
+    v.sku, v.options, v.price, v.compare_at_price, v.currency
 FROM product_product p
 JOIN product_category c ON c.id = p.category_id
 JOIN product_variant v ON v.product_id = p.id
-LEFT JOIN product_level l ON l.sku = v.sku
 LEFT JOIN LATERAL (
     SELECT digest, alt, width, height FROM product_image
     WHERE product_id = p.id AND state = 'ready' AND v.position = 0 ORDER BY position, id LIMIT 1
@@ -243,13 +308,13 @@ WITH p AS MATERIALIZED (
     WHERE p.id = (SELECT product_id FROM product_variant WHERE sku = %s)
 )
 SELECT p.slug, p.published, p.created_at, p.details, p.own, p.related,
-    v.sku, v.options, v.price, v.compare_at_price, v.currency, coalesce(l.available, 0), v.tax_class, v.weight_g,
-    v.barcode, v.image_id
+    v.sku, v.options, v.price, v.compare_at_price, v.currency, v.tax_class, v.weight_g, v.barcode, v.image_id
 FROM p
 JOIN product_variant v ON v.product_id = p.id
-LEFT JOIN product_level l ON l.sku = v.sku
 ORDER BY v.position
 """
+
+_AVAILABLE = "SELECT sku, available FROM product_level WHERE sku = ANY(%s) AND available > 0"
 
 # UNION, not UNION ALL: a loop of parents ends.
 _BELOW = """

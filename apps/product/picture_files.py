@@ -1,11 +1,17 @@
 """Bytes from anybody made into files that may be served: checked, encoded anew, in several sizes.
 
-Encoding anew drops what else a file may carry: places, names, scripts behind the pixels.
+Encoding anew drops what else a file may carry: places, names, scripts behind the pixels. It is the one
+heavy work that this process does, so it is done by a thread that steps back for all others: an order
+never waits for a picture.
 """
 
 import hashlib
 import io
+import os
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import PIL.Image
@@ -20,6 +26,7 @@ _MOST_PIXELS = 50_000_000  # 200 MB once unpacked
 _LONGEST_SIDE = 2400  # pixels kept of a larger picture
 _READ = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
 _QUALITY = {"webp": {"quality": 82, "method": 4}, "avif": {"quality": 60, "speed": 8}}
+_NICE = 10
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError, MemoryError, PIL.Image.DecompressionBombError)
 
 
@@ -43,6 +50,18 @@ def check(data: bytes) -> None:
 
 def keep(data: bytes) -> Kept:
     """Put a picture and its thumbnails into the storage, unless they are there. Raises BadPicture."""
+    return _stepping_back.submit(_keep, data).result()
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # elsewhere a thread has no niceness of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+_stepping_back = ThreadPoolExecutor(1, "pictures", initializer=_step_back)
+
+
+def _keep(data: bytes) -> Kept:
     picture = _opened(data)
     digest = hashlib.sha256(data).hexdigest()
     if not default_storage.exists(path(digest, ORIGINAL)):

@@ -38,7 +38,7 @@ def _broken() -> Mapping[str, str]:
 
 
 def test_a_sku_is_shown_with_its_product(lamps: str) -> None:
-    """Its own price, options and availability, and those of its siblings; three statements, however many."""
+    """Its own price, options and availability, and those of its siblings; four statements, however many, and two once kept."""
     sell("A", price="7.00")
     sell("B", more=49)
     tell(("B-3", 2, 1))
@@ -46,11 +46,13 @@ def test_a_sku_is_shown_with_its_product(lamps: str) -> None:
         Client().get("/product/products/A")
     with CaptureQueriesContext(connection) as fifty:
         shown = Client().get("/product/products/B-3").json()
+    with CaptureQueriesContext(connection) as again:
+        assert Client().get("/product/products/B-3").json() == shown
     assert (shown["sku"], shown["available"], shown["options"], shown["in_stock"]) == ("B-3", 2, {"n": "3"}, True)
     assert shown["price"] == {"amount": "10.00", "currency": "EUR"}
     assert shown["category"] == {"slug": "lamps", "name": "Lamps"}
     assert len(shown["variants"]) == 50
-    assert len(one) == len(fifty) == 3
+    assert (len(one), len(fifty), len(again)) == (4, 4, 2)
 
 
 def test_what_is_not_sold_is_404(staff: Client, lamps: str) -> None:
