@@ -38,7 +38,7 @@ def _broken() -> Mapping[str, str]:
 
 
 def test_a_sku_is_shown_with_its_product(lamps: str) -> None:
-    """Its own price, options and availability, and those of its siblings; four statements, however many, and two once kept."""
+    """With its siblings, each with price, options, availability; four statements, however many, two once kept."""
     sell("A", price="7.00")
     sell("B", more=49)
     tell(("B-3", 2, 1))
