@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup run split demo test check test-faults bench audit crash clean
+.PHONY: help setup run split demo test check test-scale test-faults bench audit crash clean
 
 PYTHON := .venv/bin/python
 UV := $(or $(shell command -v uv),.tools/bin/uv)
@@ -41,6 +41,9 @@ check: .venv/.ready ## Formatting, house rules, types, imports, migrations, secr
 
 test-faults: .venv/.ready ## Crashes and outages in both topologies; SAMPLE=12 SEED=x for a part of them
 	@$(PYTHON) -m pytest -c tests/blackbox.ini tests/faults $(if $(SAMPLE),--faults-sample $(SAMPLE) --faults-seed $(or $(SEED),shop))
+
+test-scale: .venv/.ready ## Plans and times of lists, searches and pages over 100,000 rows
+	@$(PYTHON) -m pytest -q tests/scale
 
 bench: .venv/.ready ## Measure requests, CPU and SQL beside a bare view, as ratios
 	@$(PYTHON) -m tools.bench

@@ -1,9 +1,13 @@
-"""``make test``: unit tests, the black-box suite, unchanged, against one process and against eight, a browser."""
+"""``make test``: unit tests, the black-box suite, unchanged, against one process and against eight, a browser.
+
+The suite waits most of its time, for parcels and deadlines, so both topologies are asked at once.
+"""
 
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +16,7 @@ from tools import browser
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ["-c", "tests/blackbox.ini", "tests/shop_api"]
 BROWSER = ["-c", "tests/blackbox.ini", "tests/browser"]
-UNIT = [*(f"--ignore=tests/{name}" for name in ("shop_api", "faults", "browser")), "--cov", "--cov-report="]
+UNIT = [*(f"--ignore=tests/{name}" for name in ("shop_api", "faults", "browser", "scale")), "--cov", "--cov-report="]
 WORKERS = ["-n", "auto", "--maxprocesses", "4"]  # a database for each: more take longer to make than they save
 _COUNT = re.compile(r"(\d+) (passed|skipped)")  # of pytest's last line
 
@@ -38,11 +42,10 @@ def main() -> int:
 
     Without a browser its tests are not run, which the last line says.
     """
-    counts = {
-        "unit": _run("unit", [sys.executable, "-m", "pytest", "-q", "tests", *UNIT, *WORKERS, *sys.argv[1:]]),
-        "one process": _suite("one", SUITE),
-        "eight processes": _suite("split", SUITE),
-    }
+    counts = {"unit": _run("unit", [sys.executable, "-m", "pytest", "-q", "tests", *UNIT, *WORKERS, *sys.argv[1:]])}
+    with ThreadPoolExecutor() as both:
+        in_one, in_eight = both.submit(_suite, "one", SUITE), both.submit(_suite, "split", SUITE)
+        counts |= {"one process": in_one.result(), "eight processes": in_eight.result()}
     missing = _without_browser()
     if not missing:
         counts["browser"] = _suite("one", BROWSER)
@@ -68,7 +71,7 @@ def _without_browser() -> str:
 
 def _suite(kind: str, tests: list[str]) -> Outcome | None:
     pytest = [sys.executable, "-m", "pytest", "-q", *tests]
-    return _run(f"{kind}, {tests[-1]}", [sys.executable, "-m", "tests.topology", kind, "--", *pytest])
+    return _run(f"{kind}: {tests[-1]}", [sys.executable, "-m", "tests.topology", kind, "--", *pytest])
 
 
 def _run(name: str, command: list[str]) -> Outcome | None:
@@ -78,7 +81,7 @@ def _run(name: str, command: list[str]) -> Outcome | None:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
         for line in process.stdout:
-            print(line, end="", flush=True)
+            print(f"{name} | {line}", end="", flush=True)
             last = line if _COUNT.search(line) else last
     print(f"--- {name}: {time.monotonic() - began:.0f} s", flush=True)
     counted = {what: int(number) for number, what in _COUNT.findall(last)}
