@@ -16,8 +16,8 @@ from django.urls import reverse
 from PIL import Image as Pillow
 
 from apps.product import services
+from apps.product.drafts import VariantDraft
 from apps.product.models import Attribute, Category, Image, Product, Review, Revision, Variant
-from apps.product.services import NewVariant
 from shop.changes.models import Change
 from shop.identity.models import Account
 from shop.money import Money
@@ -54,8 +54,8 @@ def _signed_in(*roles: str) -> Client:
     return client
 
 
-def _variant(sku: str, price: str = "10.00", **options: str) -> NewVariant:
-    return NewVariant(sku=sku, price=Money.parse(price, "EUR"), options=options)
+def _variant(sku: str, price: str = "10.00", **options: str) -> VariantDraft:
+    return VariantDraft(sku=sku, price=Money.parse(price, "EUR"), options=options)
 
 
 def _page(product: Product) -> str:
