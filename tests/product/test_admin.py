@@ -18,7 +18,7 @@ from django.urls import reverse
 from PIL import Image as Pillow
 
 from apps.product import bulk, editing, services
-from apps.product.drafts import VariantDraft
+from apps.product.drafts import ProductDraft, VariantDraft
 from apps.product.models import Attribute, Category, Image, Product, Review, Revision, Variant
 from shop.changes.models import Change
 from shop.identity.models import Account
@@ -335,14 +335,35 @@ def test_a_slug_belongs_to_one_product(manager: Client, lamp: Product) -> None:
     assert (Product.objects.count(), lamp.variants.count()) == (1, 2)
 
 
-def test_a_page_that_is_not_the_newest_is_refused(manager: Client, lamp: Product) -> None:
-    """Whoever saved first, on this page, in bulk or through the API, is not overwritten."""
+def _change_in_bulk(change: bulk.Change) -> None:
+    ids = list(Product.objects.values_list("pk", flat=True))
+    bulk.apply(product_ids=ids, change=change, fingerprint=bulk.preview(product_ids=ids, change=change).fingerprint)
+
+
+# Who else changes a product while somebody looks at its page.
+MEANWHILE: dict[str, Callable[[Product], object]] = {
+    "prices through the API": lambda _: services.change_product(sku="L-S", prices={"L-S": Money.parse("11.00", "EUR")}),
+    "words through the API": lambda _: services.change_product(sku="L-L", name="Lantern"),
+    "prices in bulk": lambda _: _change_in_bulk(bulk.PriceChange(percent=Decimal(10))),
+    "publication in bulk": lambda _: _change_in_bulk(bulk.PublicationChange(published=True)),
+    "its schedule": lambda _: services.publish_due(),
+    "a file": lambda lamp: services.put_products(
+        drafts=[ProductDraft(slug=lamp.slug, name="Lamp", variants=(_variant("L-S"), _variant("L-L", "12.00")))]
+    ),
+}
+
+
+@pytest.mark.parametrize("way", MEANWHILE)
+def test_a_page_that_is_not_the_newest_is_refused(manager: Client, lamp: Product, way: str) -> None:
+    """Whoever was first is not overwritten, the page says so, and what was typed stays."""
+    Product.objects.update(published=False, publish_at="2020-01-02T03:04:00Z")
     stale = opened(manager, _page(lamp)) | {"vendor": "Late"}
-    services.change_product(sku="L-S", prices={"L-S": Money.parse("11.00", "EUR")}, name="Lamp")
+    MEANWHILE[way](lamp)
+    first = Product.objects.values().get(), list(Variant.objects.values())
     page = manager.post(_page(lamp), stale)
     assert "Somebody else saved this product" in page.text
     assert 'value="Late"' in page.text
-    assert (Product.objects.get().vendor, Variant.objects.get(sku="L-S").price) == ("", Decimal(11))
+    assert (Product.objects.values().get(), list(Variant.objects.values())) == first
     _saved(manager, lamp, opened(manager, _page(lamp)) | {"vendor": "Now"})
 
 
@@ -501,10 +522,27 @@ def test_one_that_left_the_list_meanwhile_refuses_the_change(manager: Client, la
     assert not Product.objects.filter(category=tables).exists()
 
 
+def test_another_product_of_the_same_name_is_another_change(manager: Client, lamps: str) -> None:
+    """What was shown of one is not made to the other, though it reads the same."""
+    for sku in ("A", "B"):
+        sell(sku)
+    one, other = Product.objects.order_by("pk")
+    Product.objects.filter(pk=one.pk).update(published=False)
+    change, both = bulk.PublicationChange(published=True), [one.pk, other.pk]
+    shown = bulk.preview(product_ids=both, change=change)
+    Product.objects.filter(pk=one.pk).update(published=True)
+    Product.objects.filter(pk=other.pk).update(published=False)
+    assert bulk.preview(product_ids=both, change=change).lines == shown.lines
+    with pytest.raises(editing.Stale):
+        bulk.apply(product_ids=both, change=change, fingerprint=shown.fingerprint)
+
+
 def test_a_list_too_long_for_one_change_is_refused(manager: Client, lamps: str) -> None:
     """By number, before anything is asked; a thousand are not too many."""
     _drafts(1001, Category.objects.get())
     assert "At most 1,000 products at once" in _filtered(manager).text
+    with pytest.raises(bulk.TooMany):
+        bulk.preview(product_ids=range(1001), change=bulk.PriceChange())
     Product.objects.filter(name="P0").delete()
     assert "1000 products chosen." in _filtered(manager).text
 
