@@ -140,7 +140,7 @@ def test_a_voucher_is_used_once(clerk: Account) -> None:
 def test_a_used_voucher_is_remembered_while_it_could_be_taken(clerk: Account, forge: Forge) -> None:
     """Clocks differ, so one that has just expired still opens a session: no second one, tidied up or not."""
     now = int(time.time())
-    voucher = vouchers.verify(forge(iat=now - 62, exp=now - 2), role="order", secret=SECRET)
+    voucher = vouchers.verify(forge(iat=now - 62, exp=now - 2, until=now), role="order", secret=SECRET)
     sign_on.accept(voucher=voucher)
     assert tidy_sign_ons() == 0
     with pytest.raises(sign_on.AlreadyUsed):
