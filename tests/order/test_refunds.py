@@ -175,6 +175,18 @@ def test_a_holder_that_lost_its_lease_writes_nothing_of_a_refund(shop: World, as
     assert timeline(number)[4:] == ["refund-requested"]
 
 
+def test_refunds_there_is_no_time_for_are_anybodys(shop: World, as_order: None, tuned: Tuned) -> None:
+    """A batch whose lease is half gone is let go, untouched and due at once."""
+    made = whole(delivered(shop), lease_s=0)
+    tuned(lease_s=0)
+    assert refunds.resume_due() == 1
+    made.refresh_from_db()
+    assert (made.status, made.lease_until, made.attempts) == ("pending", None, 0)
+    tuned(lease_s=2)
+    assert refunds.resume_due() == 1
+    assert told(made)[0] == "succeeded"
+
+
 def units(number: str, wanted: Mapping[str, int], *, refund_id: UUID | None = None, shipping: bool = False) -> Refund:
     with context.working_as("order"):
         order_id = order(number).pk

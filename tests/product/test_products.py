@@ -71,6 +71,9 @@ def test_staff_add_products(staff: Client, lamps: str) -> None:
     assert (made.status_code, made["Location"]) == (201, "http://testserver/product/products/A")
     assert [variant["sku"] for variant in made.json()["variants"]] == ["A", "B"]
     assert [_post(staff, _new(sku)).json()["slug"] for sku in ("C", "D")] == ["lamp-c", "lamp-d"]
+    last = _post(staff, _new("c")).json()["slug"]  # another SKU, and the same words in an address
+    assert last.startswith("lamp-")
+    assert len(last) > 30
 
 
 @pytest.fixture
@@ -114,8 +117,9 @@ def test_a_product_keeps_all_that_is_said_of_it(staff: Client, described: None) 
     changed = staff.patch("/product/products/A", change, content_type="application/json").json()
     assert (_said(changed), _beside(changed)) == ({"height": "81", "dimmable": "false"}, ["S3", "S1"])
     assert {name: changed[name] for name in whole} == whole
-    alone = staff.patch("/product/products/A", {"related": [], "vendor": "X"}, content_type="application/json").json()
-    assert (_beside(alone), _said(alone), alone["vendor"]) == ([], _said(changed), "X")
+    none = staff.patch("/product/products/A", {"related": [], "vendor": "X"}, content_type="application/json").json()
+    assert _beside(none) == ["S3", "S2", "S1"]  # the newest of its category, where none is named
+    assert (_said(none), none["vendor"]) == (_said(changed), "X")
 
 
 WRONG_DETAILS: dict[str, tuple[dict[str, Any], str]] = {
