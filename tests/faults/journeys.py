@@ -117,8 +117,8 @@ def refund_units(stage: Stage, arm: Arm) -> None:
     placed = _confirmed(stage)
     stage.shop.wait_for_state(placed.number, "delivered", AT_REST_S)
     clerk, page = stage.clerk_at(f"order/order/{placed.number}/change/")
-    (form,) = [each for each in page.forms if "units_0" in each.fields]
-    asked = clerk.submit(page, form, units_0="1", act="refund")
+    (form,) = [each for each in page.forms if "units_1" in each.fields]
+    asked = clerk.submit(page, form, units_1="1", act="refund")
     (sure,) = [each for each in asked.forms if "refund_id" in each.fields]
     arm()
     assert clerk.submit(asked, sure, act="refund").status == 200
