@@ -16,6 +16,7 @@ from shop.roles import OPERATOR, ROLES
 
 N = TypeVar("N", int, float)
 ROOT = Path(__file__).resolve().parent.parent
+_DAY_S = 86400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,7 @@ class Env:
     fulfilment_delay_s: float = 10  # in which a confirmed order can still be cancelled
     park_after_s: float = 86400  # a step without an answer for this long parks the order
     carrier_speed: float = 1  # divides the simulated carrier's travelling times
+    changes_kept_s: float = 365 * 86400  # of the history of what staff change
     sweep_s: float = 2  # finds what a lost wake-up left behind
     faults: Path | None = None  # folder of armed faults; None: the hooks do nothing
 
@@ -92,6 +94,7 @@ _FLOATS = {
     "FULFILMENT_DELAY_S": "fulfilment_delay_s",
     "PARK_AFTER_S": "park_after_s",
     "CARRIER_SPEED": "carrier_speed",
+    "CHANGES_KEPT_S": "changes_kept_s",
     "SWEEP_S": "sweep_s",
 }
 _TEXTS = {
@@ -172,6 +175,8 @@ def _number(source: Mapping[str, str], key: str, kind: type[N]) -> N:
 def _checked(env: Env) -> Env:
     if env.pending_deadline_s >= env.reservation_lifetime_s:
         raise ConfigError("PENDING_DEADLINE_S must be shorter than RESERVATION_LIFETIME_S")
+    if env.changes_kept_s < _DAY_S:
+        raise ConfigError(f"CHANGES_KEPT_S must be a day ({_DAY_S}) or more")
     if env.carrier_speed == 0:
         raise ConfigError("CARRIER_SPEED must be more than zero")
     return env

@@ -3,6 +3,7 @@
 from functools import partial
 
 from shop import jobs
+from shop.changes.retention import tidy_changes
 from shop.env import env
 from shop.events.relay import relay_once
 from shop.events.retention import tidy_events
@@ -18,4 +19,5 @@ _first = env.serves[0]  # tables that a process's roles share are tidied by one 
 if _first in ROLES:
     jobs.add(jobs.Job(_first, "tidy_events", _HOUR_S, tidy_events))
     jobs.add(jobs.Job(_first, "tidy_keys", _HOUR_S, tidy_keys))
+    jobs.add(jobs.Job(_first, "tidy_changes", _HOUR_S, tidy_changes))
     jobs.add(jobs.Job(_first, "tidy_sign_ons", _HOUR_S, tidy_sign_ons))

@@ -111,6 +111,7 @@ class ProductAdmin(Page):
     ordering = ("-id",)
     autocomplete_fields = ("category",)
     actions = ("change_price", "change_category", "change_publication")
+    bounded_actions = actions
     change_form_template = "product/admin/product.html"
     change_form_outer_after_template = "product/admin/reviews.html"
     change_list_template = "product/admin/products.html"

@@ -121,8 +121,14 @@ class PublicationForm(BulkForm):
 def run(
     page: Any, request: HttpRequest, products: QuerySet[Product], form_class: Callable[..., BulkForm]
 ) -> HttpResponse | None:
-    """One step of the change: the empty form, its preview, or, of what was previewed, the change itself."""
+    """One step of the change: the empty form, its preview, or, of what was previewed, the change itself.
+
+    What was chosen, one by one or as all of a list, is from the first step on these products by id.
+    """
     chosen = list(products.order_by("pk").values_list("pk", flat=True)[: bulk.MOST + 1])
+    if len(chosen) > bulk.MOST:
+        page.message_user(request, f"At most {bulk.MOST:,} products at once: filter the list.", messages.WARNING)
+        return None
     form = form_class(request.POST if "step" in request.POST else None)
     plan = None
     if form.is_valid():
@@ -147,8 +153,6 @@ def run(
 def _preview(form: BulkForm, chosen: list[int]) -> bulk.Plan | None:
     try:
         return bulk.preview(product_ids=chosen, change=form.change())
-    except bulk.TooMany:
-        form.add_error(None, f"At most {bulk.MOST} products at once.")
     except bulk.OutOfRange:
         form.add_error(None, "A price would become too large.")
     return None

@@ -64,6 +64,7 @@ class VersionField(forms.CharField):
     """When the product had been changed last as this page was made: an ISO 8601 time with its microseconds."""
 
     widget = forms.HiddenInput
+    default_error_messages = {"required": "This page is not complete: open it again."}
 
     def prepare_value(self, value: Any) -> Any:
         return value.isoformat() if isinstance(value, datetime) else value
@@ -76,7 +77,7 @@ class VersionField(forms.CharField):
         except ValueError:
             found = None
         if found is None or found.tzinfo is None:
-            raise ValidationError("This page is not complete: open it again.")
+            raise ValidationError(self.error_messages["required"])
         return found
 
 
@@ -131,6 +132,7 @@ class ProductForm(forms.ModelForm[Product]):
             self.fields[f"option_{index}"] = _option_name(index, self.option_names)
         if product.pk:
             del self.fields["slug"]
+            self.fields["version"].required = True
             self._show(product)
 
     def clean_slug(self) -> str:

@@ -67,7 +67,7 @@ def _link(request: Request, cursor: listing.Cursor | None) -> str | None:
 
 
 def _create(asked: Mapping[str, Any]) -> Product:
-    variants = [services.NewVariant(**variant) for variant in asked["variants"]]
+    variants = [services.VariantDraft(**variant) for variant in asked["variants"]]
     with _named_refusals():
         return services.create_product(**{**asked, "variants": variants})
 

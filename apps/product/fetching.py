@@ -45,7 +45,9 @@ def _once(address: str, most_bytes: int, end: float) -> bytes | str:
     if parts.scheme not in _CONNECTIONS or not parts.hostname:
         raise Unreachable("not an http or https address")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    with _CONNECTIONS[parts.scheme](parts.hostname, parts.port, timeout=urllib3.Timeout(_STEP_S)) as pool:
+    pool_of, port = _CONNECTIONS[parts.scheme]
+    # Always with a port: without one http.client takes the end of an IPv6 address for it.
+    with pool_of(parts.hostname, parts.port or port, timeout=urllib3.Timeout(_STEP_S)) as pool:
         answer = pool.urlopen(
             "GET",
             target,
@@ -91,12 +93,12 @@ def is_public(address: str) -> bool:
 
 class _Plain(urllib3.connection.HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        return _connect(self.host, self.port or 80)
+        return _connect(self.host, self.port)
 
 
 class _Encrypted(urllib3.connection.HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        return _connect(self.host, self.port or 443)
+        return _connect(self.host, self.port)
 
 
 class _PlainPool(urllib3.HTTPConnectionPool):
@@ -107,4 +109,4 @@ class _EncryptedPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _Encrypted
 
 
-_CONNECTIONS: dict[str, Any] = {"http": _PlainPool, "https": _EncryptedPool}
+_CONNECTIONS: dict[str, Any] = {"http": (_PlainPool, 80), "https": (_EncryptedPool, 443)}

@@ -1,10 +1,10 @@
 """Pictures of products: uploaded or fetched, put in order, removed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection
-from django.db.models import Max
+from django.db.models import F, Max, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.product import fetching, picture_files
@@ -20,6 +20,7 @@ MOST = 50  # pictures of one product
 _ATTEMPTS = 4
 _LEASE_S = 60  # longer than one picture may take
 _FIRST_PAUSE_S = 30  # then four times as long each time: the last attempt is about ten minutes after the first
+_REMOTE = Q(address__contains="://")  # a bare file name waits for who brings the file too (store)
 
 
 class UnknownPicture(Exception):
@@ -28,6 +29,15 @@ class UnknownPicture(Exception):
 
 class TooMany(Exception):
     """The product has as many pictures as one may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A waiting picture that is ours for a while; ``attempts`` counts this one."""
+
+    image_id: int
+    address: str
+    attempts: int
 
 
 def store(*, image_id: int, data: bytes) -> None:
@@ -74,13 +84,15 @@ def fetch_due() -> int:
     claimed = claim(_REMOTE)
     if claimed is None:
         return 0
-    image_id, address = claimed
     try:
-        store(image_id=image_id, data=fetching.read(address, most_bytes=picture_files.MOST_BYTES))
+        store(image_id=claimed.image_id, data=fetching.read(claimed.address, most_bytes=picture_files.MOST_BYTES))
     except fetching.Unreachable as exc:
-        _failed(image_id=image_id, error=str(exc), for_good=False)
+        if claimed.attempts < _ATTEMPTS:
+            _postpone(claimed, error=str(exc))
+        else:
+            give_up(claimed, error=str(exc))
     except BadPicture as exc:
-        _failed(image_id=image_id, error=str(exc), for_good=True)
+        give_up(claimed, error=str(exc))
     return 1
 
 
@@ -113,32 +125,28 @@ def _ready(*, image_id: int, kept: Kept) -> None:
 
 
 @command
-def claim(of: str) -> tuple[int, str] | None:
-    """Take the id and the address of one waiting picture for a while; ``of`` is a constant SQL condition."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM.format(of=of), [_LEASE_S])
-        row: tuple[int, str] | None = cursor.fetchone()
-    return row
+def claim(which: Q) -> Claim | None:
+    """Take one waiting picture for a while; ``which`` says which of them the caller can give their file."""
+    due = Image.objects.filter(which, state=Image.State.WAITING, due_at__lte=Now()).order_by("due_at", "id")
+    image = due.select_for_update(skip_locked=True).first()
+    if image is None:
+        return None
+    lease = timedelta(seconds=_LEASE_S)
+    Image.objects.filter(pk=image.pk).update(attempts=F("attempts") + 1, due_at=Now() + lease)
+    return Claim(image.pk, image.address, image.attempts + 1)
 
 
 @command
-def _failed(*, image_id: int, error: str, for_good: bool) -> None:
-    waiting = Image.objects.filter(pk=image_id, state=Image.State.WAITING)
-    attempts = waiting.values_list("attempts", flat=True).first() or 0
-    if for_good or attempts >= _ATTEMPTS:
-        waiting.update(state=Image.State.FAILED, error=error[:200])
-    else:
-        pause = timedelta(seconds=_FIRST_PAUSE_S * 4 ** (attempts - 1))
-        waiting.update(error=error[:200], due_at=Now() + pause)
+def give_up(claimed: Claim, *, error: str) -> None:
+    """Leave a picture without its file, and say why."""
+    _waiting(claimed).update(state=Image.State.FAILED, error=error[:200])
 
 
-# A bare file name is not an address: whoever brought it brings the file too (store).
-_REMOTE = "address LIKE '%%://%%'"
-_CLAIM = """
-UPDATE product_image SET attempts = attempts + 1, due_at = now() + make_interval(secs => %s)
-WHERE id = (
-    SELECT id FROM product_image WHERE state = 'waiting' AND due_at <= now() AND {of}
-    ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
-)
-RETURNING id, address
-"""
+@command
+def _postpone(claimed: Claim, *, error: str) -> None:
+    pause = timedelta(seconds=_FIRST_PAUSE_S * 4 ** (claimed.attempts - 1))
+    _waiting(claimed).update(error=error[:200], due_at=Now() + pause)
+
+
+def _waiting(claimed: Claim) -> QuerySet[Image]:
+    return Image.objects.filter(pk=claimed.image_id, state=Image.State.WAITING)

@@ -69,6 +69,12 @@ def put(drafts: Sequence[ProductDraft]) -> Put:
     return Put(created=done.created, changed=done.changed, unchanged=unchanged)
 
 
+def add_variants(product_id: int, drafts: Sequence[VariantDraft]) -> None:
+    """Give a product that has none its variants, in this order. It has no pictures either. Raises SkuTaken."""
+    _refuse_twice(drafts)
+    _insert_variants([_variant_row(product_id, position, _variant(d, {})) for position, d in enumerate(drafts)])
+
+
 def diff(drafts: Sequence[ProductDraft]) -> list[Difference]:
     """What ``put`` would do, in the order of the drafts."""
     found: list[Difference] = []
@@ -85,10 +91,14 @@ def _batches(drafts: Sequence[ProductDraft]) -> Iterator[tuple[Sequence[ProductD
         wanted = {draft.slug: _wanted(draft, kinds) for draft in batch}
         if len(wanted) < len(batch):
             raise ValueError("two drafts of one product")
-        named = Counter(variant.sku for draft in batch for variant in draft.variants)
-        if taken := sorted(sku for sku, count in named.items() if count > 1):
-            raise SkuTaken(taken)
+        _refuse_twice(variant for draft in batch for variant in draft.variants)
         yield batch, wanted
+
+
+def _refuse_twice(variants: Iterable[VariantDraft]) -> None:
+    named = Counter(variant.sku for variant in variants)
+    if taken := sorted(sku for sku, count in named.items() if count > 1):
+        raise SkuTaken(taken)
 
 
 def _wanted(draft: ProductDraft, kinds: Mapping[str, str]) -> _Record:
@@ -244,11 +254,7 @@ def _write(batch: Sequence[ProductDraft], due: Mapping[str, _Record], known: Map
 
 def _write_variants(due: Mapping[str, _Record], known: Mapping[str, _Record], ids: Mapping[str, int]) -> None:
     rows = [
-        {
-            **{column.name: getattr(variant, column.name) for column in fields(_Variant)},
-            "product_id": ids[slug],
-            "position": position,
-        }
+        _variant_row(ids[slug], position, variant)
         for slug, record in due.items()
         for position, variant in enumerate(record.variants.values())
     ]
@@ -256,8 +262,17 @@ def _write_variants(due: Mapping[str, _Record], known: Mapping[str, _Record], id
     _run(sql.UPDATE_VARIANTS, rows)
     new = {sku for slug, record in due.items() for sku in record.variants}
     new -= {sku for slug in due if slug in known for sku in known[slug].variants}
-    inserted = {sku for (sku,) in _run(sql.INSERT_VARIANTS, [row for row in rows if row["sku"] in new])}
-    if taken := sorted(new - inserted):
+    _insert_variants([row for row in rows if row["sku"] in new])
+
+
+def _variant_row(product_id: int, position: int, variant: _Variant) -> dict[str, Any]:
+    own = {column.name: getattr(variant, column.name) for column in fields(_Variant)}
+    return {"product_id": product_id, "position": position, **own}
+
+
+def _insert_variants(rows: Sequence[Mapping[str, Any]]) -> None:
+    inserted = {sku for (sku,) in _run(sql.INSERT_VARIANTS, rows)}
+    if taken := sorted({row["sku"] for row in rows} - inserted):
         raise SkuTaken(taken)
 
 

@@ -216,17 +216,19 @@ class VariantIn(serializers.Serializer[Any]):
 
     sku = SkuIn()
     price = PriceIn()
-    compare_at_price = PriceIn(required=False, allow_null=True)
+    compare_at_price = PriceIn(source="compare_at", required=False, allow_null=True)
     options = OptionsIn(default=dict)
     barcode = serializers.CharField(max_length=64, allow_blank=True, default="")
     tax_class = serializers.SlugField(max_length=32, default="standard")
     weight_g = serializers.IntegerField(min_value=0, max_value=1_000_000, default=0)
 
     def validate(self, attrs: Any) -> Any:
-        compared = attrs.get("compare_at_price")
-        if compared and compared.currency != attrs["price"].currency:
+        compared = attrs.get("compare_at")
+        if compared is None:
+            return attrs
+        if compared.currency != attrs["price"].currency:
             raise serializers.ValidationError({"compare_at_price": ["It is in the currency of the price."]})
-        return attrs
+        return {**attrs, "compare_at": compared.amount}
 
 
 class AttributesIn(serializers.DictField):

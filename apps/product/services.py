@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,6 +14,7 @@ from django.utils.text import slugify
 
 from apps.product import putting
 from apps.product.drafts import Difference, ProductDraft, Put
+from apps.product.drafts import VariantDraft as VariantDraft
 from apps.product.errors import SkuTaken as SkuTaken
 from apps.product.errors import UnknownAttribute as UnknownAttribute
 from apps.product.errors import UnknownSku as UnknownSku
@@ -39,19 +39,6 @@ class SlugTaken(Exception):
     """Another category has this slug."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewVariant:
-    """A variant to be created; its position is its place in the list."""
-
-    sku: str
-    price: Money
-    options: Mapping[str, str] = field(default_factory=dict)
-    compare_at_price: Money | None = None
-    barcode: str = ""
-    tax_class: str = "standard"
-    weight_g: int = 0
-
-
 @command
 def create_category(*, slug: str, name: str, parent: str = "") -> Category:
     """Create a category, below the one with the slug ``parent`` if given. Raises SlugTaken, UnknownCategory."""
@@ -67,7 +54,7 @@ def create_category(*, slug: str, name: str, parent: str = "") -> Category:
 
 
 @command
-def create_product(*, name: str, category: str, variants: Sequence[NewVariant], **details: Any) -> Product:
+def create_product(*, name: str, category: str, variants: Sequence[VariantDraft], **details: Any) -> Product:
     """Create a product with its variants, the first of which stands for it in lists.
 
     ``details`` as of ``change_product``. Raises UnknownCategory, SkuTaken, UnknownAttribute,
@@ -75,8 +62,9 @@ def create_product(*, name: str, category: str, variants: Sequence[NewVariant], 
     """
     product = Product(name=name, category=_category(category))
     _insert(product, first_sku=variants[0].sku)
-    _insert_variants(product, variants)
-    _describe(product, option_names=list(dict.fromkeys(n for new in variants for n in new.options)), **details)
+    putting.add_variants(product.pk, variants)
+    option_names = list(dict.fromkeys(name for draft in variants for name in draft.options))
+    _describe(product, option_names=option_names, **details)
     catalogue_changed()
     return product
 
@@ -244,29 +232,6 @@ def _insert(product: Product, *, first_sku: str) -> None:
                 return
 
 
-def _insert_variants(product: Product, variants: Sequence[NewVariant]) -> None:
-    rows = [
-        {
-            "sku": new.sku,
-            "position": position,
-            "options": dict(new.options),
-            "price": str(new.price.amount),
-            "compare_at_price": str(new.compare_at_price.amount) if new.compare_at_price else None,
-            "currency": new.price.currency,
-            "barcode": new.barcode,
-            "tax_class": new.tax_class,
-            "weight_g": new.weight_g,
-        }
-        for position, new in enumerate(variants)
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT_VARIANTS, [product.pk, json.dumps(rows)])
-    ours = list(Variant.objects.filter(product=product).values_list("sku", flat=True))
-    if len(ours) < len(rows):
-        named = [new.sku for new in variants]
-        raise SkuTaken(sorted({sku for sku in named if sku not in ours or named.count(sku) > 1}))
-
-
 def _set_prices(product: Product, prices: Mapping[str, Money]) -> None:
     variants = {variant.sku: variant for variant in product.variants.filter(sku__in=prices)}
     for sku, price in prices.items():
@@ -283,17 +248,6 @@ VALUES (%s, %s, %s) ON CONFLICT (slug) DO NOTHING RETURNING id
 
 _INSERT_PRODUCT = """
 INSERT INTO product_product (slug, name, category_id) VALUES (%s, %s, %s) ON CONFLICT (slug) DO NOTHING RETURNING id
-"""
-
-_INSERT_VARIANTS = """
-INSERT INTO product_variant (product_id, sku, position, options, price, compare_at_price, currency, barcode,
-    tax_class, weight_g)
-SELECT %s, sku, position, options, price, compare_at_price, currency, barcode, tax_class, weight_g
-FROM jsonb_to_recordset(%s::jsonb) AS new(
-    sku text, position int, options jsonb, price numeric, compare_at_price numeric, currency text, barcode text,
-    tax_class text, weight_g int
-)
-ON CONFLICT (sku) DO NOTHING
 """
 
 _RAISE = """

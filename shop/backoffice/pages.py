@@ -4,7 +4,7 @@ A page is either a window (``ReadOnlyAdmin``) or a form whose ``save`` calls a c
 Nothing here writes a row by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -35,7 +35,8 @@ class Bounded(ModelAdmin):
 
     ``sortable_by`` names columns whose order an index has; without it a list has its one order.
     ``search_fields`` are lookups that an index answers, each asked by itself: several of them in one
-    condition, over joins, would read the whole table.
+    condition, over joins, would read the whole table. ``bounded_actions`` names those that may be asked
+    for all rows of a list, of which they take as many as they can.
     """
 
     paginator = InfinitePaginator
@@ -46,6 +47,7 @@ class Bounded(ModelAdmin):
     list_disable_select_all = True
     compressed_fields = True
     list_filter_submit = False
+    bounded_actions: Collection[str] = ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -69,8 +71,9 @@ class Bounded(ModelAdmin):
             return []
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], **where: Any) -> HttpResponse | None:  # type: ignore[override]  # the stubs are of a later Django
-        """Act on the chosen rows only: "all rows" of a large table is no choice anybody made."""
-        if request.POST.get("select_across", "0") != "0":
+        """Act on the chosen rows only: "all rows" of a large table is a choice for ``bounded_actions`` alone."""
+        asked = set(request.POST.getlist("action"))
+        if request.POST.get("select_across", "0") != "0" and not asked <= set(self.bounded_actions):
             chosen = request.POST.copy()
             chosen["select_across"] = "0"
             request.POST = chosen  # type: ignore[assignment]  # as Django's own: a QueryDict that may change

@@ -35,9 +35,9 @@ class Action(models.TextChoices):
 class Change(models.Model):
     """One row added, changed or deleted: ``before`` and ``after`` hold the columns that differ.
 
-    Append-only: a trigger refuses UPDATE and DELETE. The triggers that write it are made by
-    ``operations.Track``. ``actor`` is an account's id, none when the machine acted; ``source`` is
-    admin, api, a command's name, or empty.
+    Append-only: a trigger refuses UPDATE, and DELETE of all that is not older than ``retention`` says.
+    The triggers that write it are made by ``operations.Track``. ``actor`` is an account's id, none
+    when the machine acted; ``source`` is admin, api, a command's name, or empty.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -11,7 +11,7 @@ from django.test import Client
 
 from apps.inventory import services as inventory
 from apps.product import services as product
-from apps.product.services import NewVariant
+from apps.product.drafts import VariantDraft
 from shop import faults
 from shop.identity.models import Account
 from shop.money import Money
@@ -54,7 +54,7 @@ def customer() -> Shopper:
 def sell(*skus: str, price: str = "2.50", currency: str = "EUR") -> None:
     """Publish a product with these SKUs."""
     variants = [
-        NewVariant(sku=sku, price=Money.parse(price, currency), options={"Colour": "blue"} if sku == "A" else {})
+        VariantDraft(sku=sku, price=Money.parse(price, currency), options={"Colour": "blue"} if sku == "A" else {})
         for sku in skus
     ]
     product.create_product(name="Lamp", category="lamps", variants=variants, published=True)

@@ -4,6 +4,7 @@ import pytest
 
 from shop import context
 from shop.identity.models import Account
+from tests.order.world import Tuned
 
 
 @pytest.fixture(autouse=True)
@@ -13,6 +14,13 @@ def at_work() -> Iterator[None]:
         yield
     context.staff_actor.set("")
     context.change_source.set("")
+
+
+@pytest.fixture
+def tuned() -> Iterator[Tuned]:
+    change = Tuned()
+    yield change
+    change.restore()
 
 
 @pytest.fixture

@@ -14,11 +14,15 @@ from apps.order.models import TaxCountry, TaxRate
 from apps.shipping.models import Zone
 from apps.user import services as user
 from shop import context
+from shop.celery import app
 from shop.changes import services
 from shop.changes.models import Change
+from shop.changes.retention import tidy_changes
+from shop.env import ConfigError, read
 from shop.identity import tokens
 from shop.identity.models import Account
 from shop.transactions import command
+from tests.order.world import Tuned
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,6 +72,41 @@ def test_the_history_is_append_only(boss: Account) -> None:
     for write in (Change.objects.all().delete, lambda: Change.objects.update(source="x")):
         with pytest.raises(DatabaseError, match="append-only"):
             write()
+
+
+def _age(days: int) -> int:
+    """A change as old as that; its id."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            'INSERT INTO changes_change (at, "table", row, action)'
+            " VALUES (now() - make_interval(days => %s), 'x', 'y', 'add') RETURNING id",
+            [days],
+        )
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("kept_days", [365, 30])
+def test_the_history_is_forgotten_after_its_period(tuned: Tuned, kept_days: int) -> None:
+    """What is older, and nothing else; and only by the job: a deletion by hand is refused at any age."""
+    tuned(changes_kept_s=kept_days * 86400)
+    ages = (kept_days + 400, kept_days + 1, kept_days - 1, 0)
+    ids = [_age(days) for days in ages]
+    with pytest.raises(DatabaseError, match="append-only"):
+        Change.objects.filter(pk=ids[0]).delete()
+    assert (tidy_changes(), tidy_changes()) == (2, 0)
+    assert sorted(Change.objects.values_list("pk", flat=True)) == ids[2:]
+    with pytest.raises(DatabaseError, match="append-only"):
+        Change.objects.all().delete()  # what the job said has ended with its transaction
+
+
+def test_the_period_is_a_year_and_at_least_a_day() -> None:
+    """Where the environment does not say otherwise; a job keeps to it."""
+    assert read({}).changes_kept_s == 365 * 86400
+    assert read({"CHANGES_KEPT_S": "86400"}).changes_kept_s == 86400
+    with pytest.raises(ConfigError, match="CHANGES_KEPT_S must be a day"):
+        read({"CHANGES_KEPT_S": "3600"})
+    app.loader.import_default_modules()
+    assert "product.tidy_changes" in app.conf.beat_schedule
 
 
 def test_an_import_records_itself_alone(boss: Account) -> None:

@@ -35,6 +35,8 @@ COMMANDS = {
     "order.saga.advance": "buy",
     "order.request_cancel": "cancel",
     "order.refunds.open_refund": "refund",
+    "order.refunds.open_refund_of_units": "refund-units",
+    "order.refunds.conclude": "refund-units",
     "inventory.reserve": "buy",
     "inventory.secure": "buy",
     "inventory.commit": "buy",

@@ -112,6 +112,30 @@ def refund(stage: Stage, arm: Arm) -> None:
     )
 
 
+def refund_units(stage: Stage, arm: Arm) -> None:
+    """A clerk gives one unit of a delivered order back, and sends the form until it is answered."""
+    placed = _confirmed(stage)
+    stage.shop.wait_for_state(placed.number, "delivered", AT_REST_S)
+    clerk, page = stage.clerk_at(f"order/order/{placed.number}/change/")
+    (form,) = [each for each in page.forms if "units_1" in each.fields]
+    asked = clerk.submit(page, form, units_1="1", act="refund")
+    (sure,) = [each for each in asked.forms if "refund_id" in each.fields]
+    arm()
+    assert clerk.submit(asked, sure, act="refund").status == 200
+    refunds = wait_for(
+        lambda: stage.shop.order(placed.number)["refunds"],
+        lambda found: [each["status"] for each in found] == ["succeeded"],
+        within_s=AT_REST_S,
+    )
+    assert clerk.submit(asked, sure, act="refund").status == 200  # pressed once more: the same refund
+    assert stage.shop.order(placed.number)["refunds"] == refunds
+    taken, given = (
+        [line["amount"] for line in stage.gateway_lines(placed.key) if line["kind"] == kind]
+        for kind in ("capture", "refund")
+    )
+    assert (len(taken), given) == (1, [refunds[0]["amount"]["amount"]])
+
+
 def register(stage: Stage, arm: Arm) -> None:
     """A new account is welcomed, once."""
     email, key = _address(), uuid4().hex
@@ -142,6 +166,7 @@ JOURNEYS: Mapping[str, Callable[[Stage, Arm], None]] = {
     "cancel": cancel,
     "capture-refused": capture_refused,
     "refund": refund,
+    "refund-units": refund_units,
     "register": register,
     "low-stock": low_stock,
 }

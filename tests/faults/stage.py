@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
+from urllib.request import Request
 from uuid import uuid4
 
 import jwt
@@ -22,7 +24,8 @@ from shop.control import Control
 from shop.identity import credentials, keyfiles
 from shop.roles import OPERATOR
 from tests import topology
-from tests.shop_api.client import Answer, Api, Shop
+from tests.shop_api.browser import Browser, Page
+from tests.shop_api.client import Answer, Api, Shop, wait_for
 
 # Beside the suite's own limits: a crash costs a restart, and several happen at once. An order must not be
 # rejected for that alone, so its deadline is longer than any queue of restarts here.
@@ -68,6 +71,23 @@ def _is_no_answer(answer: Answer) -> bool:
     return answer.status in _AWAY or answer.problem == "request-in-progress"
 
 
+class PatientBrowser(Browser):
+    """A person who sends a form again until it is answered."""
+
+    def _open(self, request: Request) -> Page:
+        end = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                page = super()._open(request)
+            except (OSError, HTTPException):
+                if time.monotonic() > end:
+                    raise
+            else:
+                if page.status not in _AWAY or time.monotonic() > end:
+                    return page
+            time.sleep(0.1)
+
+
 @dataclass
 class Stage:
     """A running topology. ``shop`` waits for what is down, ``anyone`` does not."""
@@ -99,6 +119,15 @@ class Stage:
 
     def disarm(self, point: str) -> None:
         faults.file_of(self.folder, point).unlink(missing_ok=True)
+
+    def clerk_at(self, path: str) -> tuple[Browser, Page]:
+        """A signed-in member of the staff, and the page at ``path`` of order's admin."""
+        told = topology.variables(self.description)
+        browser = PatientBrowser(self.description["base_url"])
+        browser.sign_in(told["SHOP_STAFF_EMAIL"], told["SHOP_STAFF_PASSWORD"])
+        # Whoever vouched, or took the voucher, may have died of it: then it is asked for again.
+        home = wait_for(lambda: browser.visit("/order/admin/"), lambda page: page.path.endswith("/admin/"))
+        return browser, browser.get(home.path + path)
 
     def gateway_lines(self, reference: str) -> list[dict[str, Any]]:
         """Every movement the gateway has under an order's key, oldest first."""

@@ -2,15 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection
+from django.db.models.functions import Now
 
 from shop import context
 from shop.env import env
 from shop.identity import keyfiles, sign_on, tokens, vouchers
-from shop.identity.models import Account, TokenKey
+from shop.identity.models import Account, TokenKey, UsedSignOn
+from shop.identity.retention import tidy_sign_ons
 
 SECRET = "of-the-cookie"
 STATE = vouchers.state_of(SECRET)
@@ -129,3 +135,34 @@ def test_a_voucher_is_used_once(clerk: Account) -> None:
     former.refresh_from_db()
     assert former.email == f"{former.pk}@former.invalid"
     assert Account.objects.get(email=clerk.email).pk == clerk.pk
+
+
+def test_a_used_voucher_is_remembered_while_it_could_be_taken(clerk: Account, forge: Forge) -> None:
+    """Clocks differ, so one that has just expired still opens a session: no second one, tidied up or not."""
+    now = int(time.time())
+    voucher = vouchers.verify(forge(iat=now - 62, exp=now - 2, until=now), role="order", secret=SECRET)
+    sign_on.accept(voucher=voucher)
+    assert tidy_sign_ons() == 0
+    with pytest.raises(sign_on.AlreadyUsed):
+        sign_on.accept(voucher=voucher)
+    UsedSignOn.objects.update(expires_at=Now() - timedelta(hours=1))
+    assert (tidy_sign_ons(), UsedSignOn.objects.count()) == (1, 0)
+
+
+def test_of_many_who_use_one_at_once_one_comes_in(clerk: Account) -> None:
+    """The others are refused, and nothing breaks."""
+    voucher = vouchers.verify(mint(clerk), role="order", secret=SECRET)
+    ready = Barrier(8)
+
+    def enter(_: int) -> bool:
+        ready.wait(10)
+        try:
+            sign_on.accept(voucher=voucher)
+        except sign_on.AlreadyUsed:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(enter, range(8))) == 1

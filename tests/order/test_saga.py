@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
@@ -187,6 +188,43 @@ def test_a_holder_that_lost_its_lease_writes_nothing(shop: World, as_order: None
     saga.postpone(order=placed)
     found = order(placed.number)
     assert (found.step, found.parked, found.attempts) == (Position.RESERVE, False, 0)
+
+
+def test_what_there_is_no_time_for_is_anybodys(shop: World, as_order: None, tuned: Tuned) -> None:
+    """A turn that is over, or a batch whose lease is half gone, is let go untouched, and due at once."""
+    placed = [opened(shop, shop.sku(1)) for _ in range(2)]
+    saga.drive(placed[0], saga.Turn(ends=0, lease_s=60, deferred=True))
+    saga.leave(placed[1:])
+    tuned(lease_s=0)
+    assert shop.advance() == 2
+    assert [(order(each.number).step, order(each.number).lease_until) for each in placed] == [("reserve", None)] * 2
+    tuned(lease_s=2)
+    for each in placed:
+        shop.rest(each.number)
+
+
+def test_an_order_is_not_parked_for_its_own_database(shop: World, as_order: None) -> None:
+    """A lost connection is no answer of anybody: the lease runs out, and somebody goes on."""
+    placed = opened(shop, shop.sku(1))
+    saga.leave([placed])
+    held = leases.claim_one(Order, pk=placed.pk, lease_s=60)
+    assert held
+    _lose_the_connection()
+    try:
+        with pytest.raises((OperationalError, InterfaceError)):
+            saga.drive(held, turn())
+    finally:
+        connection.close()
+    found = order(placed.number)
+    assert (found.parked, found.step, found.attempts) == (False, "reserve", 0)
+    Order.objects.filter(pk=placed.pk).update(lease_until=Now())
+    assert shop.rest(placed.number).parked is False
+
+
+def _lose_the_connection() -> None:
+    settings = connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}
+    with psycopg.connect(**settings, autocommit=True) as another:
+        another.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
 
 
 def test_an_order_whose_capture_is_in_doubt_cannot_be_given_up(shop: World, as_order: None) -> None:

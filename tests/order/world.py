@@ -98,7 +98,7 @@ class World:
     def sku(self, units: int = 10, *, price: str = "19.99", tax_class: str = "standard") -> str:
         """A new variant with so many units in stock."""
         sku = f"T-{uuid4().hex[:10].upper()}"
-        variant = product.NewVariant(sku=sku, price=Money(Decimal(price), "EUR"), tax_class=tax_class, weight_g=100)
+        variant = product.VariantDraft(sku=sku, price=Money(Decimal(price), "EUR"), tax_class=tax_class, weight_g=100)
         with context.working_as("product"):
             product.create_product(name=f"Lamp {sku}", category="lamps", variants=[variant], published=True)
         if units:

@@ -2,7 +2,7 @@ import pytest
 from django.test import Client
 
 from apps.product import services
-from apps.product.services import NewVariant
+from apps.product.drafts import VariantDraft
 from shop.events.registry import Received, handler_of
 from shop.identity.models import Account
 from shop.money import Money
@@ -26,8 +26,9 @@ def lamps(transactional_db: None) -> str:
 
 def sell(sku: str, *, name: str = "Lamp", price: str = "10.00", category: str = "lamps", more: int = 0) -> None:
     """Publish a product with the variant ``sku``, and ``more`` variants beside it."""
+    each = Money.parse(price, "EUR")
     variants = [
-        NewVariant(sku=f"{sku}-{n}" if n else sku, price=Money.parse(price, "EUR"), options={"n": str(n)}, weight_g=100)
+        VariantDraft(sku=f"{sku}-{n}" if n else sku, price=each, options={"n": str(n)}, weight_g=100)
         for n in range(more + 1)
     ]
     services.create_product(name=name, category=category, variants=variants, published=True)

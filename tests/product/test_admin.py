@@ -1,7 +1,8 @@
 """The catalogue in the admin, through HTTP: one page edits a product by one command, or says why not."""
 
 import io
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from threading import Barrier
 from typing import Any
@@ -10,19 +11,22 @@ from uuid import uuid4
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from PIL import Image as Pillow
 
-from apps.product import services
+from apps.product import bulk, editing, services
+from apps.product.drafts import ProductDraft, VariantDraft
 from apps.product.models import Attribute, Category, Image, Product, Review, Revision, Variant
-from apps.product.services import NewVariant
 from shop.changes.models import Change
 from shop.identity.models import Account
 from shop.money import Money
+from shop.transactions import command
 from tests.product.conftest import sell, tell
-from tests.product.forms import add_row, opened
+from tests.product.forms import add_row, form_of, opened
+from tests.shop_api.client import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,8 +58,8 @@ def _signed_in(*roles: str) -> Client:
     return client
 
 
-def _variant(sku: str, price: str = "10.00", **options: str) -> NewVariant:
-    return NewVariant(sku=sku, price=Money.parse(price, "EUR"), options=options)
+def _variant(sku: str, price: str = "10.00", **options: str) -> VariantDraft:
+    return VariantDraft(sku=sku, price=Money.parse(price, "EUR"), options=options)
 
 
 def _page(product: Product) -> str:
@@ -303,7 +307,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     "no category": ({"category": "999"}, "Select a valid choice"),
     "a schedule without a time": ({"state": "scheduled"}, "Say when."),
     "a tag without end": ({"tags": "x" * 61}, "At most 60 tags"),
-    "no version": ({"version": "yesterday"}, "open it again"),
+    "a version that is none": ({"version": "yesterday"}, "open it again"),
+    "no version": ({"version": ""}, "open it again"),
     "a picture of nobody": ({"variants-0-picture": "999"}, "Select a valid choice"),
     "a null character": ({"name": "a\x00b"}, "Null characters are not allowed."),
 }
@@ -330,14 +335,35 @@ def test_a_slug_belongs_to_one_product(manager: Client, lamp: Product) -> None:
     assert (Product.objects.count(), lamp.variants.count()) == (1, 2)
 
 
-def test_a_page_that_is_not_the_newest_is_refused(manager: Client, lamp: Product) -> None:
-    """Whoever saved first, on this page, in bulk or through the API, is not overwritten."""
+def _change_in_bulk(change: bulk.Change) -> None:
+    ids = list(Product.objects.values_list("pk", flat=True))
+    bulk.apply(product_ids=ids, change=change, fingerprint=bulk.preview(product_ids=ids, change=change).fingerprint)
+
+
+# Who else changes a product while somebody looks at its page.
+MEANWHILE: dict[str, Callable[[Product], object]] = {
+    "prices through the API": lambda _: services.change_product(sku="L-S", prices={"L-S": Money.parse("11.00", "EUR")}),
+    "words through the API": lambda _: services.change_product(sku="L-L", name="Lantern"),
+    "prices in bulk": lambda _: _change_in_bulk(bulk.PriceChange(percent=Decimal(10))),
+    "publication in bulk": lambda _: _change_in_bulk(bulk.PublicationChange(published=True)),
+    "its schedule": lambda _: services.publish_due(),
+    "a file": lambda lamp: services.put_products(
+        drafts=[ProductDraft(slug=lamp.slug, name="Lamp", variants=(_variant("L-S"), _variant("L-L", "12.00")))]
+    ),
+}
+
+
+@pytest.mark.parametrize("way", MEANWHILE)
+def test_a_page_that_is_not_the_newest_is_refused(manager: Client, lamp: Product, way: str) -> None:
+    """Whoever was first is not overwritten, the page says so, and what was typed stays."""
+    Product.objects.update(published=False, publish_at="2020-01-02T03:04:00Z")
     stale = opened(manager, _page(lamp)) | {"vendor": "Late"}
-    services.change_product(sku="L-S", prices={"L-S": Money.parse("11.00", "EUR")}, name="Lamp")
+    MEANWHILE[way](lamp)
+    first = Product.objects.values().get(), list(Variant.objects.values())
     page = manager.post(_page(lamp), stale)
     assert "Somebody else saved this product" in page.text
     assert 'value="Late"' in page.text
-    assert (Product.objects.get().vendor, Variant.objects.get(sku="L-S").price) == ("", Decimal(11))
+    assert (Product.objects.values().get(), list(Variant.objects.values())) == first
     _saved(manager, lamp, opened(manager, _page(lamp)) | {"vendor": "Now"})
 
 
@@ -450,6 +476,139 @@ def test_a_bulk_change_of_what_has_changed_meanwhile_is_refused(manager: Client,
     )
     assert late.context["plan"].lines[0].before == "11.00 EUR"
     assert Variant.objects.get().price == 11
+
+
+def _filtered(client: Client, **fields: Any) -> Any:
+    """Sent from a list of drafts, of which all were chosen: the first page by ticks, the others by one word."""
+    ticked = list(Product.objects.filter(published=False).values_list("pk", flat=True)[:50])
+    sent = {"action": "change_category", "index": "0", "_selected_action": ticked, "select_across": "1"}
+    return client.post(f"{LIST}?state=draft", {**sent, **fields}, follow=True)
+
+
+def _drafts(count: int, category: Category) -> None:
+    """As many products as that, besides one that is published."""
+    sell("SOLD", name="Sold")
+    Product.objects.bulk_create(Product(name=f"P{n}", slug=f"p{n}", category=category) for n in range(count))
+
+
+def test_all_products_of_a_filtered_list_are_changed(manager: Client, lamps: str) -> None:
+    """More than a page of them; what comes to the list after it was chosen is not among them."""
+    home, tables = Category.objects.get(), services.create_category(slug="tables", name="Tables")
+    _drafts(60, home)
+    assert "Choose all of this list" in manager.get(f"{LIST}?state=draft").text
+    first = _filtered(manager)
+    assert "60 products chosen." in first.text
+    Product.objects.create(name="Late", slug="late", category=home)
+    asked = {"action": "change_category", "_selected_action": first.context["chosen"], "category": str(tables.pk)}
+    assert form_of(first.text, "bulk-form")["_selected_action"] == [str(pk) for pk in first.context["chosen"]]
+    preview = manager.post(f"{LIST}?state=draft", {**asked, "step": "preview"})
+    plan = preview.context["plan"]
+    assert (plan.products, "35 more" in preview.text) == (60, True)
+    asked |= {"step": "apply", "fingerprint": plan.fingerprint}
+    assert manager.post(f"{LIST}?state=draft", asked).status_code == 302
+    moved = Product.objects.filter(category=tables)
+    assert (moved.count(), moved.filter(name__in=["Late", "Sold"]).count()) == (60, 0)
+
+
+def test_one_that_left_the_list_meanwhile_refuses_the_change(manager: Client, lamps: str) -> None:
+    """It is not what was shown any more."""
+    tables = services.create_category(slug="tables", name="Tables")
+    _drafts(3, Category.objects.get(slug=lamps))
+    asked = {"_selected_action": _filtered(manager).context["chosen"], "category": str(tables.pk)}
+    plan = _filtered(manager, **asked, select_across="0", step="preview").context["plan"]
+    Product.objects.filter(name="P1").update(published=True)
+    late = _filtered(manager, **asked, select_across="0", step="apply", fingerprint=plan.fingerprint)
+    assert "have changed since they were shown" in late.text
+    assert not Product.objects.filter(category=tables).exists()
+
+
+def test_another_product_of_the_same_name_is_another_change(manager: Client, lamps: str) -> None:
+    """What was shown of one is not made to the other, though it reads the same."""
+    for sku in ("A", "B"):
+        sell(sku)
+    one, other = Product.objects.order_by("pk")
+    Product.objects.filter(pk=one.pk).update(published=False)
+    change, both = bulk.PublicationChange(published=True), [one.pk, other.pk]
+    shown = bulk.preview(product_ids=both, change=change)
+    Product.objects.filter(pk=one.pk).update(published=True)
+    Product.objects.filter(pk=other.pk).update(published=False)
+    assert bulk.preview(product_ids=both, change=change).lines == shown.lines
+    with pytest.raises(editing.Stale):
+        bulk.apply(product_ids=both, change=change, fingerprint=shown.fingerprint)
+
+
+def test_a_list_too_long_for_one_change_is_refused(manager: Client, lamps: str) -> None:
+    """By number, before anything is asked; a thousand are not too many."""
+    _drafts(1001, Category.objects.get())
+    assert "At most 1,000 products at once" in _filtered(manager).text
+    with pytest.raises(bulk.TooMany):
+        bulk.preview(product_ids=range(1001), change=bulk.PriceChange())
+    Product.objects.filter(name="P0").delete()
+    assert "1000 products chosen." in _filtered(manager).text
+
+
+def test_no_other_action_takes_a_whole_list(manager: Client, lamps: str) -> None:
+    """Deleting is for the rows that were ticked, however the request names its action."""
+    _drafts(3, Category.objects.get())
+    for left, actions in ((3, "delete_selected"), (2, ["delete_selected", "change_price"])):
+        ticked = Product.objects.filter(published=False).values_list("pk", flat=True)[:1]
+        _filtered(manager, action=actions, _selected_action=list(ticked), post="yes")
+        assert Product.objects.count() == left
+
+
+def test_a_bulk_change_waits_for_who_is_changing_the_same(manager: Client, lamps: str) -> None:
+    """And is refused then: what it would write is not what was shown."""
+    sell("A", price="10.00")
+    ids = list(Product.objects.values_list("pk", flat=True))
+    change = bulk.PriceChange(percent=Decimal(-10))
+    shown = bulk.preview(product_ids=ids, change=change)
+
+    def late() -> None:
+        try:
+            bulk.apply(product_ids=ids, change=change, fingerprint=shown.fingerprint)
+        finally:
+            connection.close()
+
+    assert isinstance(_while_changing(late), editing.Stale)
+    assert Variant.objects.get().price == 20
+
+
+def test_a_save_waits_for_who_is_saving_the_same(manager: Client, lamp: Product) -> None:
+    """And is refused then."""
+    fields = opened(manager, _page(lamp)) | {"vendor": "Late"}
+
+    def late() -> Any:
+        try:
+            return manager.post(_page(lamp), fields)
+        finally:
+            connection.close()
+
+    page = _while_changing(late)
+    assert "Somebody else saved this product" in page.text
+    assert (Product.objects.get().vendor, set(Variant.objects.values_list("price", flat=True))) == ("", {20})
+
+
+def _while_changing(late: Callable[[], Any]) -> Any:
+    """What comes of ``late``, which begins while somebody has set all prices to 20, and not yet committed."""
+    pool = ThreadPoolExecutor(1)
+
+    @command
+    def change() -> Future[Any]:
+        Product.objects.update(changed_at=Now())
+        Variant.objects.update(price=20)
+        begun = pool.submit(late)
+        wait_for(_waiters, bool)
+        return begun
+
+    with pool:
+        begun = change()
+        return begun.exception(20) or begun.result()
+
+
+def _waiters() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])
 
 
 WRONG: dict[str, tuple[str, dict[str, str], str]] = {

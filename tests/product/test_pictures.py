@@ -1,10 +1,12 @@
 """Pictures: checked, encoded anew, served; fetched from public addresses only."""
 
 import io
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import PIL.Image
 import pytest
@@ -110,7 +112,7 @@ def test_only_pictures_are_served(path: str) -> None:
 
 PRIVATE = """
 127.0.0.1 10.0.0.1 169.254.169.254 192.168.1.1 100.64.0.1 0.0.0.0 224.0.0.1
-::1 fe80::1%eth0 fc00::1 ::ffff:10.0.0.1 64:ff9b::a00:1 2002:a00:1::1 ff02::1
+::1 fe80::1%eth0 fc00::1 ::ffff:10.0.0.1 64:ff9b::a00:1 2002:a00:1::1 2001:0:a00:1::1 ff02::1
 """
 
 
@@ -125,9 +127,10 @@ class Host(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body, status = {"/a.png": (drawn(), 200), "/big": (b"x" * 100_000, 200)}.get(self.path, (b"", 404))
-        status = 302 if self.path in {"/moved", "/round"} else status
-        self.send_response(status)
-        self.send_header("Location", "/a.png" if self.path == "/moved" else "/round")
+        name, _, target = self.path.partition("?")
+        target = {"/moved": "/a.png", "/round": "/round"}.get(name, unquote(target))
+        self.send_response(302 if target else status)
+        self.send_header("Location", target)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -163,6 +166,64 @@ def test_a_private_address_is_never_connected_to(host: str) -> None:
     image = Image.objects.get(address=f"{host}/a.png")
     assert (image.state, image.error) == ("failed", "its address is not a public one")
     assert Image.objects.get(address="b.png").state == "waiting"  # a file name waits for who brought it
+
+
+class Internet:
+    """What is outside: ``names`` resolve as they say, every public address leads to ``host``.
+
+    ``reached`` is whatever was connected to, in the form in which it was named.
+    """
+
+    PUBLIC = "93.184.215.14"
+
+    def __init__(self, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: dict[str, list[str]] = {"shop.example": [self.PUBLIC]}
+        self.reached: list[str] = []
+        self._host = urlsplit(host).port
+        self._resolve, self._connect = socket.getaddrinfo, socket.create_connection
+        monkeypatch.setattr(socket, "getaddrinfo", self.resolve)
+        monkeypatch.setattr(socket, "create_connection", self.connect)
+
+    def resolve(self, name: str, port: int, *args: Any, **kwargs: Any) -> Any:
+        found = [self._resolve(each, port, *args, **kwargs) for each in self.names.get(name, [name])]
+        return [info for each in found for info in each]
+
+    def connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
+        self.reached.append(address[0])
+        return self._connect(("127.0.0.1", self._host if address[0] == self.PUBLIC else address[1]), timeout)
+
+
+@pytest.fixture
+def internet(host: str, monkeypatch: pytest.MonkeyPatch) -> Internet:
+    return Internet(host, monkeypatch)
+
+
+INSIDE = """
+http://10.0.0.1/a.png https://10.0.0.1/a.png http://169.254.169.254/a.png http://2130706433/a.png http://0x7f.1/a.png
+http://[::1]/a.png http://[::ffff:10.0.0.1]/a.png http://[64:ff9b::a00:1]/a.png http://inside.example/a.png
+http://mapped.example/a.png https://inside.example/a.png http://shop.example@10.0.0.1/a.png //10.0.0.1/a.png
+"""
+
+
+@pytest.mark.parametrize("address", INSIDE.split())
+def test_no_address_leads_inside(internet: Internet, address: str) -> None:
+    """However it is spelt, whatever a name resolves to, at first or after a redirect: nothing is connected to."""
+    internet.names |= {"inside.example": ["10.0.0.1"], "mapped.example": ["::ffff:10.0.0.1"]}
+    if not address.startswith("//"):
+        with pytest.raises(fetching.Unreachable, match="its address is not a public one"):
+            fetching.read(address, most_bytes=50_000)
+        assert internet.reached == []
+    with pytest.raises(fetching.Unreachable, match="its address is not a public one"):
+        fetching.read(f"http://shop.example/to?{address}", most_bytes=50_000)
+    assert internet.reached == [internet.PUBLIC]
+
+
+def test_what_was_checked_is_what_is_connected_to(internet: Internet) -> None:
+    """Of a name's addresses the public one, and never the name: it may resolve otherwise by then."""
+    internet.names["both.example"] = ["10.0.0.1", internet.PUBLIC]
+    for name in ("shop.example", "both.example"):
+        assert fetching.read(f"http://{name}/to?/a.png", most_bytes=50_000)
+    assert internet.reached == [internet.PUBLIC] * 4
 
 
 UNREACHABLE: dict[str, Callable[[str], str]] = {

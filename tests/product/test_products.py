@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.product import client as product
+from apps.product import services
 from apps.product.models import Level, Product
 from shop import context
 from shop.audit.registry import book_of
@@ -72,6 +73,89 @@ def test_staff_add_products(staff: Client, lamps: str) -> None:
     assert (made.status_code, made["Location"]) == (201, "http://testserver/product/products/A")
     assert [variant["sku"] for variant in made.json()["variants"]] == ["A", "B"]
     assert [_post(staff, _new(sku)).json()["slug"] for sku in ("C", "D")] == ["lamp-c", "lamp-d"]
+    last = _post(staff, _new("c")).json()["slug"]  # another SKU, and the same words in an address
+    assert last.startswith("lamp-")
+    assert len(last) > 30
+
+
+@pytest.fixture
+def described(lamps: str) -> None:
+    """A shop that describes its products by three attributes of different kinds."""
+    services.create_attribute(code="material", name="Material")
+    services.create_attribute(code="height", name="Height", kind="number", unit="cm")
+    services.create_attribute(code="dimmable", name="Dimmable", kind="boolean")
+
+
+def _said(shown: Mapping[str, Any]) -> dict[str, str]:
+    return {value["code"]: value["value"] for value in shown["attributes"]}
+
+
+def _beside(shown: Mapping[str, Any]) -> list[str]:
+    return [other["sku"] for other in shown["related"]]
+
+
+def test_a_product_keeps_all_that_is_said_of_it(staff: Client, described: None) -> None:
+    """As it is made; a change replaces what it names, and takes away what it names as null."""
+    for sku in ("S1", "S2", "S3"):
+        _post(staff, _new(sku, name=sku))
+    whole = {
+        "price": EUR,
+        "compare_at_price": {"amount": "7.50", "currency": "EUR"},
+        "barcode": "4006381333931",
+        "tax_class": "reduced",
+        "weight_g": 350,
+    }
+    body = _new("A", attributes={"material": "oak", "height": "80.50", "dimmable": "true"}, related=["S2", "S1", "S2"])
+    body |= {"vendor": "Holm", "kind": "Lamp", "tags": ["new"], "seo_title": "Lamps", "description": "Warm."}
+    made = _post(staff, body | {"variants": [{"sku": "A", **whole}]})
+    assert made.status_code == 201, made.content
+    shown = made.json()
+    assert {name: shown[name] for name in whole} == whole
+    assert _said(shown) == {"material": "oak", "height": "80.5", "dimmable": "true"}
+    assert _beside(shown) == ["S2", "S1"]
+    assert (shown["vendor"], shown["kind"], shown["tags"], shown["description"]) == ("Holm", "Lamp", ["new"], "Warm.")
+    assert shown["seo"]["title"] == "Lamps"
+    change = {"attributes": {"material": None, "height": "81", "dimmable": "false"}, "related": ["S3", "S1"]}
+    changed = staff.patch("/product/products/A", change, content_type="application/json").json()
+    assert (_said(changed), _beside(changed)) == ({"height": "81", "dimmable": "false"}, ["S3", "S1"])
+    assert {name: changed[name] for name in whole} == whole
+    none = staff.patch("/product/products/A", {"related": [], "vendor": "X"}, content_type="application/json").json()
+    assert _beside(none) == ["S3", "S2", "S1"]  # the newest of its category, where none is named
+    assert (_said(none), none["vendor"]) == (_said(changed), "X")
+
+
+WRONG_DETAILS: dict[str, tuple[dict[str, Any], str]] = {
+    "an attribute nobody made": ({"attributes": {"colour": "red"}}, "attributes"),
+    "a number that is none": ({"attributes": {"height": "tall"}}, "attributes"),
+    "a number without end": ({"attributes": {"height": "1" * 20}}, "attributes"),
+    "an endless number": ({"attributes": {"height": "NaN"}}, "attributes"),
+    "neither true nor false": ({"attributes": {"dimmable": "yes"}}, "attributes"),
+    "no text": ({"attributes": {"material": ""}}, "attributes"),
+    "no such product beside it": ({"related": ["NOPE"]}, "related"),
+    "no such category": ({"category": "nowhere"}, "category"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_DETAILS)
+def test_wrong_details_are_refused(staff: Client, described: None, case: str) -> None:
+    """400 by field, in a new product and in one that is changed; nothing of either is written."""
+    wrong, field = WRONG_DETAILS[case]
+    _post(staff, _new("A", attributes={"material": "oak"}))
+    before = staff.get("/product/products/A").json()
+    for answer in (
+        _post(staff, _new("B", name="Other", **{"category": "lamps", **wrong})),
+        staff.patch("/product/products/A", {"name": "Other", **wrong}, content_type="application/json"),
+    ):
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, [field]), answer.content
+    assert staff.get("/product/products/A").json() == before
+    assert Product.objects.count() == 1
+
+
+def test_a_product_is_not_beside_itself(staff: Client, lamps: str) -> None:
+    """By none of its SKUs."""
+    _post(staff, _new("A", "B"))
+    refused = staff.patch("/product/products/A", {"related": ["B"]}, content_type="application/json")
+    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["related"])
 
 
 def test_others_do_not(lamps: str) -> None:
@@ -112,6 +196,10 @@ def test_a_sku_names_one_variant(staff: Client, lamps: str) -> None:
         ({"variants": [{"sku": "A", "price": EUR, "options": {"a\u0000": "b"}}]}, "variants"),
         ({"variants": [{"sku": "A", "price": EUR, "options": {"\ud800": "b"}}]}, "variants"),
         ({"variants": [{"sku": "A", "price": EUR, "weight_g": 10**12}]}, "variants"),
+        (
+            {"variants": [{"sku": "A", "price": EUR, "compare_at_price": {"amount": "9.00", "currency": "USD"}}]},
+            "variants",
+        ),
         ({"variants": "A"}, "variants"),
         ({"name": ""}, "name"),
     ],

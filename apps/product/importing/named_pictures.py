@@ -19,8 +19,7 @@ from shop import wake
 from shop.transactions import command
 
 _BATCH = 500
-_NAMED = ~Q(address="") & ~Q(address__contains="/")
-_BROUGHT = "address <> '' AND address NOT LIKE '%%/%%'"  # the same, for a claim
+_NAMED = ~Q(address="") & ~Q(address__contains="/")  # a file name, no address
 
 
 def hand_over(folder: Path) -> int:
@@ -37,17 +36,16 @@ def hand_over(folder: Path) -> int:
 
 def store_due() -> int:
     """Give one picture the file it names; 1 if there was one. Without its file it fails."""
-    claimed = pictures.claim(_BROUGHT)
+    claimed = pictures.claim(_NAMED)
     if claimed is None:
         return 0
-    image_id, name = claimed
     try:
-        with default_storage.open(_path(name), "rb") as file:
-            pictures.store(image_id=image_id, data=file.read(picture_files.MOST_BYTES + 1))
+        with default_storage.open(_path(claimed.address), "rb") as file:
+            pictures.store(image_id=claimed.image_id, data=file.read(picture_files.MOST_BYTES + 1))
     except FileNotFoundError:
-        _fail(image_id=image_id, error="the file did not come with the import")
+        pictures.give_up(claimed, error="the file did not come with the import")
     except pictures.BadPicture as exc:
-        _fail(image_id=image_id, error=str(exc))
+        pictures.give_up(claimed, error=str(exc))
     return 1
 
 
@@ -76,8 +74,3 @@ def _expect(*, names: list[str]) -> None:
     expected = Image.objects.filter(address__in=names).exclude(state=Image.State.READY)
     expected.update(state=Image.State.WAITING, error="", due_at=Now())
     wake.after_commit("product", "store_named_pictures")
-
-
-@command
-def _fail(*, image_id: int, error: str) -> None:
-    Image.objects.filter(pk=image_id, state=Image.State.WAITING).update(state=Image.State.FAILED, error=error)
