@@ -297,6 +297,7 @@ class VariantForm(_Row):
     class Meta:
         model = Variant
         fields = ("sku", "price", "compare_at_price", "barcode", "weight_g", "tax_class")
+        labels = {"compare_at_price": "Compare-at price", "weight_g": "Weight"}
 
     def __init__(
         self,
@@ -358,6 +359,7 @@ class PictureForm(_Row):
     class Meta:
         model = Image
         fields = ("alt",)
+        labels = {"alt": "Alternative text"}
 
 
 def edit_of(form: ProductForm, variants: Rows, pictures: Rows | None) -> Edit:
