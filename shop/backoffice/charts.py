@@ -18,6 +18,7 @@ _BARS = {"hour": 24, "day": 14}
 _WIDTHS = {
     "hour": (
         ("10 seconds", "4 minutes"),
+        ("20 seconds", "8 minutes"),
         ("1 minute", "24 minutes"),
         ("5 minutes", "2 hours"),
         ("15 minutes", "6 hours"),
@@ -25,6 +26,7 @@ _WIDTHS = {
     ),
     "day": (
         ("30 seconds", "7 minutes"),
+        ("1 minute", "14 minutes"),
         ("5 minutes", "70 minutes"),
         ("1 hour", "14 hours"),
         ("12 hours", "7 days"),
