@@ -127,6 +127,8 @@ class ProductForm(forms.ModelForm[Product]):
         super().__init__(*args, **kwargs)
         product = self.instance
         self.option_names = option_names(product)
+        if "description" in self.fields:
+            self.fields["description"].widget.attrs["rows"] = 5
         for index in range(option_columns(self.option_names)):
             self.fields[f"option_{index}"] = _option_name(index, self.option_names)
         if product.pk:
