@@ -29,6 +29,7 @@ class InternalView(APIView):
 class ApiRoot(APIView):
     """Where a role's resources are."""
 
+    name = "API"  # in the browsable pages' breadcrumb
     permission_classes = [AllowAny]
     links: Mapping[str, str] = {}  # title -> name of the URL
 

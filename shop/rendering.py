@@ -1,11 +1,13 @@
 """How answers are shown: JSON, and DRF's browsable pages."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 import orjson
 from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from rest_framework import renderers
 
 from shop.env import env
@@ -33,6 +35,11 @@ class BrowsableRenderer(renderers.BrowsableAPIRenderer):
     """DRF's pages. A hidden field, fresh for each rendering, stands for the Idempotency-Key header."""
 
     template = "shop/api.html"
+
+    def get_description(self, view: Any, status_code: int) -> str:
+        """A view's docstring, escaped, with what it quotes as code."""
+        description = super().get_description(view, status_code)
+        return mark_safe(re.sub("``(.+?)``", r"<code>\1</code>", description))  # noqa: S308  # escaped by DRF
 
     def get_context(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         signs_on = bool(env.role) and env.role != KEYS

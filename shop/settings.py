@@ -150,7 +150,7 @@ SPECTACULAR_SETTINGS = {
 UNFOLD = {
     "SITE_TITLE": "Shop",
     "SITE_HEADER": "Shop",
-    "SITE_SUBHEADER": env.role or "all roles",
+    "SITE_SUBHEADER": env.role or "Back office",
     "SITE_SYMBOL": "storefront",
     "SITE_URL": "/",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("shop/icon.svg")}],

@@ -2,7 +2,8 @@
 
 ORDERS=300 says how many, SEED=… repeats a day, DAY_S=90 how long the day takes, BASE_URL=… where the shop is
 (default: where ``make run`` says in var/demo.json). Every order is placed now: the API has no way to place one
-in the past, so the day's curve is pressed into these seconds and today's charts show it as one burst.
+in the past, so the day's curve is pressed into these seconds. The admin's charts of a new shop have bars of
+seconds, too, and show the curve; in an older shop it is one burst.
 """
 
 import json
@@ -25,15 +26,15 @@ import urllib3
 
 from shop.var import Var
 from tests.shop_api.client import Answer, Api
-from tools.demo_day import Afterwards, Day, Visit, Way, plan
+from tools.demo_day import Afterwards, Day, Visit, Way, name_of, opinion_of, plan
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACE = UUID("8d2c5b1e-4f0a-4c1c-9a57-6b0c1d1f7e55")  # of the day's idempotency keys
 AT_ONCE = 8  # buyers in the shop; a laptop's two cores are busy with them
 REST_S = 120  # for what is under way after the last order: half a minute, unless the shop is busy
 LISTED = 500  # SKUs that are looked at, at most
-LOW, DELIVERY = 25, 60  # favourites with fewer units get a delivery of so many before the day begins
-FAVOURITES = 20
+FAVOURITES = 40  # SKUs that are delivered before the day, where it wants more than there is; others may sell out
+CARTON = 12  # units, of which deliveries are multiples
 TRIES = 5  # of a request without an answer; each carries its key, so a repeat is safe
 BAR = 30
 PASSWORD = "demo-of-a-whole-day"  # of accounts that exist for the demo only
@@ -77,24 +78,30 @@ class Replay:
         self._signed_in = dict(zip(accounts, pool.map(self._account, accounts), strict=True))
 
     def _account(self, buyer: int) -> Api:
-        sign_in = {"email": f"demo-{self.day.seed}-{buyer}@example.com", "password": PASSWORD}
+        sign_in = {"email": self._email(buyer), "password": PASSWORD}
         token = self.send(self.anyone, "/user/token", sign_in)
         if token.status != 200:
-            self.send(self.anyone, "/user/register", {**sign_in, "name": f"Customer {buyer}"})
+            self.send(self.anyone, "/user/register", {**sign_in, "name": name_of(buyer)})
             token = self.send(self.anyone, "/user/token", sign_in)
         if token.status != 200:
             sys.exit(f"cannot sign in as {sign_in['email']}: {token.status} {token.body}")
         return self.anyone.and_headers(Authorization=f"Bearer {token.body['access']}")
+
+    def _email(self, buyer: int) -> str:
+        """Everybody's own; other days have other customers."""
+        return f"{name_of(buyer).replace(' ', '.').lower()}.{self.day.seed}-{buyer}@example.com"
 
     def receive(self) -> int:
         """Before the day: staff fill up what sells most. How many SKUs."""
         if self.staff is None:
             return 0
         warehouse = self.staff.get("/inventory/warehouses").body["results"][0]["code"]
-        received = 0
+        wanted, received = self.day.wanted, 0
         for sku in self.day.favourites[:FAVOURITES]:
-            if self.anyone.get(f"/inventory/stock/{sku}").body.get("available", LOW) < LOW:
-                receipt = {"sku": sku, "warehouse": warehouse, "quantity": DELIVERY, "reference": "demo delivery"}
+            short = wanted[sku] - self.anyone.get(f"/inventory/stock/{sku}").body.get("available", 0)
+            if short > 0:
+                units = CARTON * (short // CARTON + 1)
+                receipt = {"sku": sku, "warehouse": warehouse, "quantity": units, "reference": "Morning delivery"}
                 received += self.send(self.staff, "/inventory/receipts", receipt, key=f"receipt {sku}").status == 201
         return received
 
@@ -119,12 +126,12 @@ class Replay:
         """What to quote. Only a guest's cart is quoted as a cart: two visits of one account may share its cart."""
         asked: dict[str, Any] = {
             "shipping_method": "standard",
-            "shipping_address": {"name": f"Customer {visit.buyer}", **visit.address},
+            "shipping_address": {"name": name_of(visit.buyer), **visit.address},
         }
         if visit.way != Way.GUEST_CART:
             asked["lines"] = [{"sku": sku, "quantity": units} for sku, units in visit.lines.items()]
         if visit.way != Way.ACCOUNT:
-            asked["email"] = f"guest-{self.day.seed}-{visit.number}@example.com"
+            asked["email"] = self._email(visit.buyer)
         return asked
 
     def _pay(self, visit: Visit, who: Api, quote: str) -> None:
@@ -178,12 +185,8 @@ class Replay:
 
     def review(self, visit: Visit) -> None:
         """A customer says what they think of the first thing they bought; staff have to approve it."""
-        body = {
-            "author": f"Customer {visit.buyer}",
-            "rating": visit.rating,
-            "title": f"{visit.rating} of 5",
-            "text": "Written by make demo.",
-        }
+        title, text = opinion_of(visit)
+        body = {"author": name_of(visit.buyer), "rating": visit.rating, "title": title, "text": text}
         path = f"/product/products/{next(iter(visit.lines))}/reviews"
         answer = self.send(self._signed_in[visit.buyer], path, body, key=f"{visit.number} review")
         if answer.status in {200, 201}:
@@ -337,7 +340,7 @@ def _where(var: Var) -> str:
     """BASE_URL, or where the shop of this checkout is."""
     base_url = os.environ.get("BASE_URL") or var.topology().get("base_url")
     if not base_url:
-        sys.exit("No shop runs here: start it with make run in another terminal, or say BASE_URL=http://…")
+        sys.exit("No shop is ready here: start it with make run in another terminal, or say BASE_URL=http://…")
     return base_url.rstrip("/")
 
 

@@ -4,6 +4,7 @@ Nothing here talks to anybody; ``tools.demo`` replays the plan.
 """
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +24,27 @@ ADDRESSES = (
     {"line1": "7 Mariahilfer Strasse", "city": "Wien", "postal_code": "1060", "country": "AT"},
     {"line1": "21 Prinsengracht", "city": "Amsterdam", "postal_code": "1015", "country": "NL"},
 )
+
+_FIRST = "Anna Ben Clara David Elif Finn Greta Hugo Ines Jonas Katja Luis Marie Nils Olga Paul Rosa Samuel Tilda Yusuf"
+_LAST = (
+    "Albers Bauer Costa Dubois Eriksen Fischer Garnier Hofer Ivanova Jansen Keller Lang Moreau Novak Olsen Peters "
+    "Richter Silva Tamm Urban Vogel Weber Zimmer"
+)
+FIRST_NAMES, LAST_NAMES = _FIRST.split(), _LAST.split()
+OPINIONS = {
+    5: (
+        ("Exactly as pictured", "Well made, and it came two days later. I would buy it again."),
+        ("A favourite already", "I use it every day."),
+        ("Lovely", "Bought as a present and kept it."),
+    ),
+    4: (
+        ("Good", "Solid and simple. The colour is a little darker than on my screen."),
+        ("Does what it should", "A bit smaller than I thought, which is my own fault: the size is in the text."),
+    ),
+    3: (("All right", "Fine for the price, no more than that."),),
+    2: (("Not for me", "Nicer in the picture than on the table."),),
+    1: (("Arrived with a scratch", "The carton was dented as well. I have written to you."),),
+}
 
 
 class Way(StrEnum):
@@ -59,7 +81,7 @@ class Visit:
     number: int
     at_h: float
     way: Way
-    buyer: int  # of an account, which buys more than once; of a guest, the visit's own number
+    buyer: int  # one account buys more than once; a guest is somebody else each time
     lines: dict[str, int]  # SKU -> units
     address: dict[str, str]
     card: Card
@@ -71,7 +93,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """Visits in the order of their hours, and how many of them become an order if nothing is refused."""
+    """Visits in the order of their hours."""
 
     seed: str
     visits: tuple[Visit, ...]
@@ -82,8 +104,9 @@ class Day:
         return sorted({visit.buyer for visit in self.visits if visit.way == Way.ACCOUNT})
 
     @property
-    def orders(self) -> int:
-        return sum(not visit.abandoned for visit in self.visits)
+    def wanted(self) -> Counter[str]:
+        """Units of each SKU that somebody wants to buy, or leaves in a cart."""
+        return sum((Counter(visit.lines) for visit in self.visits), Counter())
 
 
 def plan(*, seed: str, orders: int, skus: Sequence[str]) -> Day:
@@ -110,7 +133,7 @@ def _visit(
         number=number,
         at_h=at_h,
         way=way,
-        buyer=draw.randrange(max(1, orders // RETURNING)) if way == Way.ACCOUNT else number,
+        buyer=draw.randrange(max(1, orders // RETURNING)) if way == Way.ACCOUNT else orders + number,
         lines=lines,
         address=draw.choice(ADDRESSES),
         card=card,
@@ -126,3 +149,15 @@ def _lines(draw: random.Random, favourites: Sequence[str], weights: Sequence[flo
     return {
         sku: draw.choices([1, 2, 3], [80, 15, 5])[0] for sku in draw.choices(favourites, cum_weights=weights, k=count)
     }
+
+
+def name_of(buyer: int) -> str:
+    """What a buyer is called."""
+    last, first = divmod(buyer * 7, len(FIRST_NAMES))  # neighbours in the list of orders have other names
+    return f"{FIRST_NAMES[first]} {LAST_NAMES[last % len(LAST_NAMES)]}"
+
+
+def opinion_of(visit: Visit) -> tuple[str, str]:
+    """Title and text of the review that goes with the visit's rating."""
+    known = OPINIONS[visit.rating or 5]
+    return known[visit.number % len(known)]

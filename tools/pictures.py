@@ -1,15 +1,18 @@
 """``python -m tools.pictures``: the pictures of docs/pictures, taken of the shop that runs here, after ``make demo``.
 
-They are PNG with a palette of at most 256 colours, each below LIMIT. Look at every one before it is committed.
+Names of pictures as arguments: only these. Each is a PNG of at most 256 colours, below LIMIT. Look at every one
+before it is committed. They are taken as the administrator sees the shop, and one demo order is placed.
 """
 
+import csv
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -19,38 +22,72 @@ from tools import browser as chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs/pictures"
+CATALOGUE = ROOT / "apps/product/demo/catalogue.csv"
 LIMIT = 150_000  # bytes
-DESK, PHONE = (1280, 900), (390, 844)
+DESK, TALL, PHONE = (1280, 900), (1280, 1180), (390, 844)
+BETWEEN, GROUND = 30, "#e7e5e4"  # pixels and colour between the screens of a phone
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 DELIVERED_MS = 90_000
+
+Step = Callable[[Page], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """``path`` as it looks once ``then`` has been done there."""
+
+    path: str
+    then: Step | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """``path`` as a signed-in administrator sees it, once ``before`` has been done on it."""
+    """One screen, or several side by side."""
 
     name: str
-    path: str
-    before: Callable[[Page], None] | None = None
+    screens: Sequence[Screen]
     size: tuple[int, int] = DESK
 
 
-def _open_first(section: str) -> Callable[[Page], None]:
-    """Follow the first row of a list to its page."""
+def _first_row(page: Page) -> None:
+    """From a list to the page of its first row."""
+    page.locator("#result_list tbody th a").first.click()
 
-    def follow(page: Page) -> None:
-        page.locator(f"main a[href*='{section}'], #main a[href*='{section}'], tbody a[href*='{section}']").first.click()
-        page.wait_for_load_state("networkidle")
 
-    return follow
+def _first_refunded(page: Page) -> None:
+    """From the list of refunds to the order that the newest was of."""
+    number = page.locator("#result_list tbody .field-order").first.inner_text().strip()
+    page.goto(f"/admin/order/order/{number}/change/")
 
 
 def _preview(page: Page) -> None:
-    """Have this project's own catalogue compared with the shop; nothing is applied."""
-    file = next((ROOT / "apps/product/demo").glob("*.csv"))
-    page.locator("input[type=file]").first.set_input_files(file)
-    page.locator("form:has(input[type=file])").get_by_role("button").first.click()
-    page.wait_for_load_state("networkidle")
+    """Have a file compared with the shop; nothing of it is applied."""
+    page.locator("input[type=file]").set_input_files(
+        {"name": "lamps-autumn.csv", "mimeType": "text/csv", "buffer": _autumn().encode()}
+    )
+    page.get_by_role("button", name="Show what would change").click()
+    page.get_by_text("waits for you").wait_for()
+
+
+def _autumn() -> str:
+    """The desk lamps of this project's catalogue, some at another price, and one that the shop does not have."""
+    with CATALOGUE.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    lamps = [row for row in rows if row["Handle"] in _handles(rows, "Desk lamps")]
+    for row in lamps:
+        if row["Handle"] in {"piano-lamp", "clip-lamp"}:
+            row["Variant Price"] = f"{float(row['Variant Price']) - 3:.2f}"
+    new = [row | {"Handle": "reading-lamp"} for row in lamps if row["Handle"] == "mushroom-table-lamp"]
+    new[0] |= {"Title": "Reading lamp", "SEO Title": "Reading lamp | Desk lamps"}
+    out = StringIO(newline="")
+    writer = csv.DictWriter(out, [name for name in rows[0] if name not in {"Variant SKU"}], extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows([*lamps, *new])
+    return out.getvalue()
+
+
+def _handles(rows: Sequence[dict[str, str]], kind: str) -> set[str]:
+    return {row["Handle"] for row in rows if row["Type"] == kind}
 
 
 def _demo_order(page: Page) -> None:
@@ -59,36 +96,58 @@ def _demo_order(page: Page) -> None:
 
 
 PICTURES = (
-    Picture(name="start", path="/", before=_demo_order),
-    Picture(name="admin", path="/admin/"),
-    Picture(name="product", path="/admin/product/product/", before=_open_first("/admin/product/product/")),
-    Picture(name="order", path="/admin/order/order/?state=delivered", before=_open_first("/admin/order/order/")),
-    Picture(name="import", path="/admin/product/product/import", before=_preview),
-    Picture(name="api", path="/product/products?in_stock=true&limit=2"),
-    Picture(name="phone", path="/admin/", size=PHONE),
+    Picture(name="start", screens=[Screen(path="/", then=_demo_order)]),
+    Picture(name="admin", screens=[Screen(path="/admin/")]),
+    Picture(name="product", screens=[Screen(path="/admin/product/product/?q=Piano+lamp", then=_first_row)], size=TALL),
+    Picture(name="order", screens=[Screen(path="/admin/order/refund/", then=_first_refunded)], size=TALL),
+    Picture(name="import", screens=[Screen(path="/admin/product/product/import", then=_preview)]),
+    Picture(name="api", screens=[Screen(path="/product/products?search=lamp&limit=2")]),
+    Picture(
+        name="phone",
+        screens=[
+            Screen(path="/admin/"),
+            Screen(path="/admin/product/product/"),
+            Screen(path="/admin/order/refund/", then=_first_refunded),
+        ],
+        size=PHONE,
+    ),
 )
 
 
-def _take(browser: Browser, base_url: str, admin: dict[str, str], picture: Picture) -> bytes:
-    width, height = picture.size
-    page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce", base_url=base_url)
+def _sign_in(browser: Browser, base_url: str, admin: dict[str, str]) -> Any:
+    """The cookies of a signed-in administrator."""
+    page = browser.new_page(base_url=base_url)
     page.goto("/admin/login/")
     page.locator("input[name=username]").fill(admin["email"])
     page.locator("input[name=password]").fill(admin["password"])
     page.locator("form:has(input[name=password]) [type=submit], form:has(input[name=password]) button").last.click()
     page.wait_for_load_state("networkidle")
-    page.goto(picture.path)
-    page.wait_for_load_state("networkidle")
-    if picture.before:
-        picture.before(page)
-    taken = page.screenshot()
+    state = page.context.storage_state()
     page.close()
-    return taken
+    return state
 
 
-def _small(png: bytes) -> bytes:
-    """The same with fewer colours, as few as it takes to stay below LIMIT. Raises ValueError."""
-    image = Image.open(BytesIO(png)).convert("RGB")
+def _take(page: Page, screen: Screen) -> Image.Image:
+    page.goto(screen.path)
+    page.wait_for_load_state("networkidle")
+    if screen.then:
+        screen.then(page)
+        page.wait_for_load_state("networkidle")
+    return Image.open(BytesIO(page.screenshot())).convert("RGB")
+
+
+def _side_by_side(screens: Sequence[Image.Image]) -> Image.Image:
+    if len(screens) == 1:
+        return screens[0]
+    width, height = screens[0].size
+    whole = Image.new("RGB", (len(screens) * (width + BETWEEN) + BETWEEN, height + 2 * BETWEEN), GROUND)
+    for place, screen in enumerate(screens):
+        whole.paste(screen, (BETWEEN + place * (width + BETWEEN), BETWEEN))
+    return whole
+
+
+def _small(image: Image.Image) -> bytes:
+    """As PNG with as few colours as it takes to stay below LIMIT. Raises ValueError."""
     for colours in (256, 128, 64, 32):
         out = BytesIO()
         image.quantize(colours, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
@@ -102,20 +161,29 @@ def main() -> int:
     var = Var(Path(os.environ.get("SHOP_VAR") or ROOT / "var"))
     base_url = var.topology().get("base_url")
     if not base_url:
-        sys.exit("No shop runs here: make run, make demo, then this.")
+        sys.exit("No shop is ready here: make run, make demo, then this.")
     admin = json.loads((var.root / "demo.json").read_text())["admin"]
     failed, sandbox = 0, [] if os.geteuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.ensure(), args=[*QUIET, *sandbox])
+        state = _sign_in(browser, base_url, admin)
         for picture in (each for each in PICTURES if not sys.argv[1:] or each.name in sys.argv[1:]):
+            width, height = picture.size
+            page = browser.new_page(
+                viewport={"width": width, "height": height},
+                reduced_motion="reduce",
+                base_url=base_url,
+                storage_state=state,
+            )
             try:
-                small = _small(_take(browser, base_url, admin, picture))
+                small = _small(_side_by_side([_take(page, screen) for screen in picture.screens]))
             except Exception as exc:  # the others are still worth having
                 print(f"{picture.name}: {str(exc).splitlines()[0]}", file=sys.stderr)
                 failed += 1
-                continue
-            (FOLDER / f"{picture.name}.png").write_bytes(small)
-            print(f"{picture.name}.png: {len(small) // 1000} kB")
+            else:
+                (FOLDER / f"{picture.name}.png").write_bytes(small)
+                print(f"{picture.name}.png: {len(small) // 1000} kB")
+            page.close()
         browser.close()
     return 1 if failed else 0
 

@@ -15,5 +15,6 @@ def open_carts() -> Card:
         note=f"{seen.of_today(1):,.0f} of customers, the others of guests",
         href=admin_url("cart", "cart/cart/", touched_at_from=seen.today),
         series=seen.series(),
-        series_note="Carts by the hour of their last change, the last 24 hours",
+        series_note="Carts by their last change",
+        span=seen.span,
     )

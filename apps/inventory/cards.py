@@ -22,6 +22,7 @@ def low_stock() -> Card:
         note=f"{text(gone)} sold out · {shipped.of_today():,.0f} units shipped today",
         href=admin_url("inventory", "inventory/item/", level="low"),
         series=shipped.series(),
-        series_note="Units shipped by hour, the last 24 hours",
+        series_note="Units shipped",
+        span=shipped.span,
         alarm=bool(gone),
     )

@@ -19,6 +19,7 @@ def messages() -> Card:
         note=f"{text(failed)} failed · {seen.of_today():,.0f} written today",
         href=admin_url("notification", "notification/message/", state__exact=state),
         series=seen.series(),
-        series_note="Messages by hour, the last 24 hours",
+        series_note="Messages",
+        span=seen.span,
         alarm=bool(failed),
     )

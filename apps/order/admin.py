@@ -46,7 +46,7 @@ class OrderAdmin(ReadOnlyAdmin):
         state = marks.tag(order.state, desk.TONES[State(order.state)])
         if order.parked:
             return marks.side_by_side(state, marks.waits(f"parked: {order.parked_reason}"))
-        return marks.side_by_side(state, order.reason.replace("-", " "))
+        return marks.side_by_side(state, "" if order.reason == order.state else order.reason.replace("-", " "))
 
     @admin.display(description="Customer")
     def who(self, order: Order) -> str:
@@ -91,9 +91,10 @@ class OrderAdmin(ReadOnlyAdmin):
         may_refund = request.user.has_perm("order.refund_order") and refunds.left_to_refund(order) > 0
         context = {
             **self.admin_site.each_context(request),
-            **desk.shown(order),
+            **desk.shown(request, order),
             "title": f"Order {order.number}",
             "opts": self.opts,
+            "original": order,
             "acts": desk.acts_for(request, order),
             "refund_form": (form or desk.RefundForm(None, order)) if may_refund else None,
         }
@@ -121,6 +122,7 @@ class OrderAdmin(ReadOnlyAdmin):
                 **self.admin_site.each_context(request),
                 "title": f"Refund for order {order.number}",
                 "opts": self.opts,
+                "original": order,
                 "order": order,
                 "form": form,
                 "refund_id": uuid4(),

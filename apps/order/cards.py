@@ -24,7 +24,8 @@ def orders_today() -> Card:
         note=f"{seen.of_today(1):,.0f} of them rejected or cancelled",
         href=admin_url("order", _LISTED, placed_at_from=seen.today),
         series=seen.series(),
-        series_note="Orders by hour, the last 24 hours",
+        series_note="Orders",
+        span=seen.span,
     )
 
 
@@ -42,7 +43,8 @@ def revenue_today() -> Card:
         note=f"{mean.amount:,} {env.currency} an order",
         href=admin_url("order", _LISTED, placed_at_from=seen.today),
         series=seen.series(),
-        series_note="Revenue by hour, the last 24 hours",
+        series_note="Revenue",
+        span=seen.span,
     )
 
 
@@ -50,13 +52,15 @@ def revenue_today() -> Card:
 def parked_orders() -> Card:
     """Orders whose saga waits for a person."""
     waiting = counted(Order.objects.filter(parked=True))
+    seen = chart("order_order", at="placed_at", step="day", where="parked")
     return Card(
         title="Parked orders",
         value=text(waiting),
         note=f"wait{'s' if waiting == 1 else ''} for a decision" if waiting else "none waits for a decision",
         href=admin_url("order", _LISTED, parked__exact=1),
-        series=chart("order_order", at="placed_at", step="day", where="parked").series(),
-        series_note="Parked orders by day of placing, the last 14 days",
+        series=seen.series(),
+        series_note="Parked orders by when they were placed",
+        span=seen.span,
         alarm=bool(waiting),
     )
 
@@ -72,6 +76,7 @@ def parked_refunds() -> Card:
         note=f"{seen.of_today():,.0f} asked for today",
         href=admin_url("order", "order/refund/", parked__exact=1),
         series=seen.series(),
-        series_note="Refunds by day, the last 14 days",
+        series_note="Refunds",
+        span=seen.span,
         alarm=bool(waiting),
     )

@@ -3,7 +3,7 @@
 Everything done goes through the services; a refusal of theirs is a message on the page.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -61,11 +61,11 @@ class Moment:
     at: datetime
     after: str
     tone: str
-    by: str  # the account of the staff member who did it; "" for anybody else
+    by: str  # who of the staff did it, as far as the reader may know; "" for anybody else
 
 
-def moments(entries: list[TimelineEntry]) -> Iterator[Moment]:
-    """The timeline to read, oldest first."""
+def moments(entries: Iterable[TimelineEntry]) -> Iterator[Moment]:
+    """The timeline to read, oldest first. Entries ``with_actors`` say who of the staff acted, others only that."""
     before: datetime | None = None
     for entry in entries:
         word = entry.to or entry.note
@@ -77,7 +77,7 @@ def moments(entries: list[TimelineEntry]) -> Iterator[Moment]:
             at=entry.at,
             after=after,
             tone=tone,
-            by=str(entry.actor or ""),
+            by=(getattr(entry, "actor_email", None) or "staff") if entry.actor else "",
         )
         before = entry.at
 
@@ -246,13 +246,16 @@ def refusal(exc: Exception) -> str:
     return str(exc) or (type(exc).__doc__ or "").partition("\n")[0]
 
 
-def shown(order: Order) -> dict[str, Any]:
+def shown(request: HttpRequest, order: Order) -> dict[str, Any]:
     """All that the page shows of an order's own tables, in six queries."""
+    timeline = order.timeline.order_by("id")
+    if request.user.has_perm("order.view_timelineentry"):
+        timeline = timeline.with_actors()
     return {
         "order": order,
         "tone": TONES[State(order.state)],
         "lines": lines_of(order),
-        "moments": list(moments(list(order.timeline.order_by("id")[:200]))),
+        "moments": list(moments(timeline[:200])),
         "payment": getattr(order, "payment", None),
         "parcels": list(order.fulfilments.all()),
         "refunds": [(refund, REFUND_TONES[RefundStatus(refund.status)]) for refund in order.refunds.all()],

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Now
 from django.utils.functional import cached_property
 
@@ -13,6 +13,7 @@ from apps.order.leases import Leased
 from apps.order.states import CAPTURED_AT, Note, Position, Reason, State
 from shop.changes.fields import StaffActor
 from shop.fields import COUNTRY_PATTERN, AmountField, CurrencyField, SkuField
+from shop.identity.models import Account
 from shop.money import Money
 
 _country = RegexValidator(rf"^{COUNTRY_PATTERN}\Z", "A country is two capital letters (ISO 3166-1 alpha-2).")
@@ -339,6 +340,15 @@ class Refund(Leased):
         return f"{self.amount} of {self.order_id}"
 
 
+class TimelineQuerySet(models.QuerySet["TimelineEntry"]):
+    """The questions asked of timelines."""
+
+    def with_actors(self) -> Self:
+        """Each with ``actor_email``: None where nobody of the staff acted, or this role has never seen them."""
+        email = Account.objects.filter(pk=OuterRef("actor")).values("email")
+        return self.annotate(actor_email=Subquery(email))
+
+
 class TimelineEntry(models.Model):
     """What happened to an order: it reached the state ``to``, or there is a ``note``. Append-only.
 
@@ -352,6 +362,8 @@ class TimelineEntry(models.Model):
     detail = models.CharField(max_length=300, blank=True, db_default="")
     actor = models.UUIDField(null=True, editable=False, db_default=StaffActor())  # who of the staff did it
     at = models.DateTimeField(db_default=Now())
+
+    objects = TimelineQuerySet.as_manager()
 
     class Meta:
         ordering = ["order_id", "id"]

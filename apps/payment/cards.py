@@ -25,7 +25,8 @@ def failure_rate() -> Card:
         note=f"{declined:,.0f} of {decided:,.0f} authorisations declined",
         href=admin_url("payment", "payment/payment/", status__exact="declined", created_at_from=seen.today),
         series=[row[0] / row[1] if row[1] else 0 for row in zip(seen.series(), seen.series(1), strict=True)],
-        series_note="Share of declined authorisations by hour, the last 24 hours",
+        series_note="Share of declined authorisations",
+        span=seen.span,
         alarm=share > _ALARMING and declined > 5,
     )
 
@@ -36,12 +37,14 @@ def parked_payments() -> Card | None:
     waiting = counted(Payment.objects.exclude(parked_reason=""))
     if not waiting:
         return None
+    seen = chart("payment_payment", at="created_at", step="day", where="parked_reason <> ''")
     return Card(
         title="Parked payments",
         value=text(waiting),
         note="wait for a decision",
         href=admin_url("payment", "payment/payment/", parked="yes"),
-        series=chart("payment_payment", at="created_at", step="day", where="parked_reason <> ''").series(),
-        series_note="Parked payments by day, the last 14 days",
+        series=seen.series(),
+        series_note="Parked payments",
+        span=seen.span,
         alarm=True,
     )

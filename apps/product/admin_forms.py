@@ -128,6 +128,8 @@ class ProductForm(forms.ModelForm[Product]):
         super().__init__(*args, **kwargs)
         product = self.instance
         self.option_names = option_names(product)
+        if "description" in self.fields:
+            self.fields["description"].widget.attrs["rows"] = 5
         for index in range(option_columns(self.option_names)):
             self.fields[f"option_{index}"] = _option_name(index, self.option_names)
         if product.pk:
@@ -299,6 +301,7 @@ class VariantForm(_Row):
     class Meta:
         model = Variant
         fields = ("sku", "price", "compare_at_price", "barcode", "weight_g", "tax_class")
+        labels = {"compare_at_price": "Compare-at price", "weight_g": "Weight"}
 
     def __init__(
         self,
@@ -360,6 +363,7 @@ class PictureForm(_Row):
     class Meta:
         model = Image
         fields = ("alt",)
+        labels = {"alt": "Alternative text"}
 
 
 def edit_of(form: ProductForm, variants: Rows, pictures: Rows | None) -> Edit:

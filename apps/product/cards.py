@@ -14,13 +14,14 @@ def to_moderate() -> Card:
     waiting = counted(Review.objects.filter(state="pending"))
     newest = Product.objects.order_by("-id").values("published")[:_NEWEST]
     drafts = sum(not row["published"] for row in newest)
-    recent = "(SELECT * FROM product_review ORDER BY id DESC LIMIT 20000) review"
+    seen = chart("(SELECT * FROM product_review ORDER BY id DESC LIMIT 20000) review", at="created_at", step="day")
     page = "product/review/?state__exact=pending" if waiting else "product/product/?published__exact=0"
     return Card(
         title="Reviews to moderate",
         value=text(waiting),
         note=f"{drafts:,} draft{'' if drafts == 1 else 's'} of products",
         href=admin_url("product", page),
-        series=chart(recent, at="created_at", step="day").series(),
-        series_note="Reviews by day, the last 14 days",
+        series=seen.series(),
+        series_note="Reviews",
+        span=seen.span,
     )

@@ -17,6 +17,7 @@ from apps.product import putting_sql as sql
 from apps.product.drafts import Difference, Fate, ProductDraft, Put, VariantDraft
 from apps.product.errors import SkuTaken, UnknownAttribute, WrongKind
 from apps.product.models import Attribute, Category, plain
+from shop.money import Money
 
 _BATCH = 500  # drafts of one statement: a few megabytes, were all descriptions long
 _ELSEWHERE = (("other", "Other"),)  # where new products without a category go
@@ -209,10 +210,16 @@ def _changes(known: _Record, wanted: _Record) -> dict[str, tuple[str, str]]:
 def _variant_changes(known: _Variant, wanted: _Variant) -> dict[str, tuple[str, str]]:
     pairs = {column.name: (getattr(known, column.name), getattr(wanted, column.name)) for column in fields(_Variant)}
     return {
-        f"{known.sku} {name}": (_text(before), _text(after))
+        f"{known.sku} {name}": (_told(known, name), _told(wanted, name))
         for name, (before, after) in pairs.items()
         if before != after
     }
+
+
+def _told(variant: _Variant, name: str) -> str:
+    """A column of a variant as text; amounts in the decimals of its currency."""
+    value = getattr(variant, name)
+    return f"{Money(value, variant.currency).amount:f}" if isinstance(value, Decimal) else _text(value)
 
 
 def _text(value: object) -> str:

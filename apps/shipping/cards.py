@@ -17,5 +17,6 @@ def to_hand_over() -> Card:
         note=f"{seen.of_today():,.0f} booked today",
         href=admin_url("shipping", "shipping/shipment/", state__exact=ShipmentState.BOOKED),
         series=seen.series(),
-        series_note="Shipments booked by hour, the last 24 hours",
+        series_note="Shipments booked",
+        span=seen.span,
     )

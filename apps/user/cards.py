@@ -15,5 +15,6 @@ def new_customers() -> Card:
         note=f"{seen.total():,.0f} in 14 days",
         href=admin_url("user", "identity/account/"),
         series=seen.series(),
-        series_note="New customers by day, the last 14 days",
+        series_note="New customers",
+        span=seen.span,
     )

@@ -16,6 +16,7 @@ from shop.env import env
 class Card:
     """What one card shows: ``value`` in ``unit``, ``note`` below it, ``series`` as its chart, oldest first.
 
+    ``series_note`` says what the bars are, ``span`` how far they reach back.
     ``href`` leads to the rows that are counted. ``alarm`` marks what waits for a person.
     """
 
@@ -25,6 +26,7 @@ class Card:
     href: str = ""
     series: Sequence[float] = ()
     series_note: str = ""
+    span: str = ""
     unit: str = ""
     alarm: bool = False
 

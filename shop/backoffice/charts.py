@@ -12,14 +12,38 @@ from django.db.models import QuerySet
 NEWEST = 50_000  # rows a card looks at; a chart of more would look the same
 COUNTED = 1_000  # rows a card counts: beyond, "1,000+" says as much
 
-_STEPS = {"hour": 24, "day": 14}
+# The bars of a chart, and how wide they may be, the usual width last: a table that is younger than the usual chart
+# is drawn from its beginning, in narrower bars. Each width in PostgreSQL's words, with what all bars span together.
+_BARS = {"hour": 24, "day": 14}
+_WIDTHS = {
+    "hour": (
+        ("10 seconds", "4 minutes"),
+        ("20 seconds", "8 minutes"),
+        ("1 minute", "24 minutes"),
+        ("5 minutes", "2 hours"),
+        ("15 minutes", "6 hours"),
+        ("1 hour", "24 hours"),
+    ),
+    "day": (
+        ("30 seconds", "7 minutes"),
+        ("1 minute", "14 minutes"),
+        ("5 minutes", "70 minutes"),
+        ("1 hour", "14 hours"),
+        ("12 hours", "7 days"),
+        ("1 day", "14 days"),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """``rows`` of the measures asked for, oldest first, one per step; ``is_today`` says which are of this UTC day."""
+    """``rows`` of the measures asked for, oldest first, one per bar; ``is_today`` says which are of this UTC day.
+
+    ``span`` is what all bars cover, up to now.
+    """
 
     today: date
+    span: str
     is_today: Sequence[bool]
     rows: Sequence[Sequence[Decimal]]
 
@@ -47,15 +71,19 @@ def chart(
 ) -> Chart:
     """``measures`` of ``table`` for each of the last 24 hours or 14 days of its column ``at``, which is indexed.
 
-    All but ``values`` is SQL of the caller's own; measures aggregate the rows of one step.
+    Where no row is that old, for as many shorter steps as the oldest of them needs. All but ``values`` is SQL of
+    the caller's own; measures aggregate the rows of one bar.
     """
     wanted = ", ".join(f"{measure} AS m{index}" for index, measure in enumerate(measures))
     shown = ", ".join(f"coalesce(m{index}, 0)" for index in range(len(measures)))
-    sql = _CHART.format(table=table, at=at, where=where, step=step, wanted=wanted, shown=shown, back=_STEPS[step] - 1)
+    widths = ", ".join(f"(interval '{width}', '{span}')" for width, span in _WIDTHS[step])
+    bounds = {"step": step, "back": _BARS[step] - 1, "widths": widths, "newest": NEWEST}
+    sql = _CHART.format(table=table, at=at, where=where, wanted=wanted, shown=shown, **bounds)
     with connection.cursor() as cursor:
         cursor.execute(sql, [*values])
         rows = cursor.fetchall()
-    return Chart(rows[-1][0], [row[1] for row in rows], [[Decimal(value) for value in row[2:]] for row in rows])
+    today, span = rows[-1][:2]
+    return Chart(today, span, [row[2] for row in rows], [[Decimal(value) for value in row[3:]] for row in rows])
 
 
 def counted(queryset: QuerySet[Any]) -> int:
@@ -69,17 +97,22 @@ def text(count: int) -> str:
 
 
 _CHART = """
-WITH recent AS (
+WITH bar AS (
+    SELECT width, span, date_bin(width, statement_timestamp(), 'epoch') AS newest
+    FROM (VALUES {widths}) known (width, span)
+    WHERE width = interval '1 {step}' OR statement_timestamp() - width * {back} < (
+        SELECT min({at}) FROM {table}
+        WHERE {at} >= date_trunc('{step}', statement_timestamp()) - interval '{back} {step}'
+    )
+    ORDER BY width LIMIT 1
+), recent AS (
     SELECT * FROM {table}
     WHERE {at} >= date_trunc('{step}', statement_timestamp()) - interval '{back} {step}' AND {where}
-    ORDER BY {at} DESC LIMIT 50000
+    ORDER BY {at} DESC LIMIT {newest}
 ), told AS (
-    SELECT date_trunc('{step}', {at}) AS step, {wanted} FROM recent GROUP BY 1
+    SELECT date_bin((SELECT width FROM bar), {at}, 'epoch') AS at, {wanted} FROM recent GROUP BY 1
 )
-SELECT (statement_timestamp() AT TIME ZONE 'UTC')::date, step >= date_trunc('day', statement_timestamp()), {shown}
-FROM generate_series(
-    date_trunc('{step}', statement_timestamp()) - interval '{back} {step}',
-    date_trunc('{step}', statement_timestamp()), interval '1 {step}'
-) step LEFT JOIN told USING (step)
-ORDER BY step
-""".replace("50000", str(NEWEST))
+SELECT (statement_timestamp() AT TIME ZONE 'UTC')::date, span, at >= date_trunc('day', statement_timestamp()), {shown}
+FROM bar, generate_series(newest - width * {back}, newest, width) at LEFT JOIN told USING (at)
+ORDER BY at
+"""

@@ -42,7 +42,7 @@ class Site(UnfoldAdminSite):
             "title": "Search",
             "text": text,
             "found": [(role, hits) for role, hits in own if hits],
-            "others": [role for role in menu.FINDING if role not in env.serves] if text else [],
+            "others": [role for role in menu.finding() if role not in env.serves] if text else [],
         }
         return TemplateResponse(request, "backoffice/find.html", context)
 

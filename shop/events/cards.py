@@ -21,6 +21,7 @@ def waiting() -> Card:
         note=f"{text(parked)} parked · {seen.of_today():,.0f} told today",
         href=admin_url(current_role(), "events/delivery/", state__exact=state),
         series=seen.series(),
-        series_note="Events told by hour, the last 24 hours",
+        series_note="Events told",
+        span=seen.span,
         alarm=bool(parked),
     )

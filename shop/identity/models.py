@@ -68,6 +68,10 @@ class Account(AbstractBaseUser):
     def __str__(self) -> str:
         return self.email
 
+    def get_full_name(self) -> str:
+        """What the admin calls its reader, where there is a name."""
+        return self.name
+
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Whether the account may do ``<app>.<action>_<model>``; an administrator may do everything."""
         return self.is_active and (self.is_superuser or (self.is_staff and staff.may(self.staff_roles, perm)))

@@ -75,3 +75,15 @@ def test_the_timeline_names_who_of_the_staff_acted(shop: World, way: str) -> Non
     acted = TimelineEntry.objects.filter(order=order, note="cancel-requested")
     assert [entry.actor for entry in acted] == [clerk.pk]
     assert str(clerk.pk) not in client.get(f"/order/orders/{order.number}/timeline").content.decode()
+
+
+def test_the_order_page_says_who_acted(shop: World) -> None:
+    """By address, to those who may see the timeline's rows; where this role does not know them, that it was staff."""
+    order = placed(shop)
+    clerk, client = person("order-clerk")
+    page = f"/admin/order/order/{order.pk}/change/"
+    client.post(page, {"act": "cancel"})
+    _, support = person("support")
+    assert f"· by {clerk.email}" in support.get(page).text
+    TimelineEntry.objects.filter(actor=clerk.pk).update(actor=uuid4())
+    assert "· by staff" in support.get(page).text

@@ -60,8 +60,8 @@ def tag(text: object, tone: str = marks.QUIET) -> SafeString:
 
 
 @register.simple_tag
-def sparkline(series: Sequence[float], label: str = "") -> SafeString:
-    """Bars of ``series``, oldest first, as an inline picture."""
+def sparkline(series: Sequence[float], what: str, span: str) -> SafeString:
+    """Bars of ``series``, oldest first, as an inline picture: ``what`` they are, over the last ``span``."""
     top = max(series, default=0) or 1
     step = _WIDTH / max(len(series), 1)
     heights = [max(value / top * _HEIGHT, 1) for value in series]  # also of nothing: the bars are the time line
@@ -73,6 +73,6 @@ def sparkline(series: Sequence[float], label: str = "") -> SafeString:
         '<svg class="desk-spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
         _WIDTH,
         _HEIGHT,
-        label,
+        f"{what}, the last {span}",
         mark_safe(drawn),  # noqa: S308  # numbers
     )

@@ -153,12 +153,10 @@
     document.querySelector("[data-reviews] h2").scrollIntoView({ block: "nearest" });
   }
 
-  // Caught on its way down: unfold would write the file's name into the nearest text field of the page.
   document.addEventListener("change", (event) => {
-    if (!event.target.matches("[data-drop] input[type=file]")) return;
-    event.stopPropagation();
-    if (event.target.files.length) take(event.target.closest("section"), event.target);
-  }, true);
+    if (!event.target.matches("[data-drop] input[type=file]") || !event.target.files.length) return;
+    take(event.target.closest("section"), event.target);
+  }, true); // desk.js lets none through
   document.addEventListener("click", (event) => {
     const mover = event.target.closest("[data-move]");
     if (mover) move(mover);

@@ -63,6 +63,11 @@ async function deskFetch(path, limit_ms = 10000) {
     });
   }
 
+  // Caught on its way down: unfold writes a file's name into the text field it draws beside its own file fields.
+  // These pages have none of them, and it would fill, or miss, any other.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("input[type=file]")) event.stopPropagation();
+  }, true);
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("[data-panel]").forEach(fill);
     nothing();
