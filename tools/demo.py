@@ -89,7 +89,7 @@ class Replay:
 
     def _email(self, buyer: int) -> str:
         """Everybody's own; other days have other customers."""
-        return f"{name_of(buyer).replace(' ', '.').lower()}.{self.day.seed}-{buyer}@example.com"
+        return f"{name_of(buyer).replace(' ', '.').lower()}+{self.day.seed}@example.com"
 
     def receive(self) -> int:
         """Before the day: staff fill up what sells most. How many SKUs."""

@@ -133,7 +133,7 @@ def _visit(
         number=number,
         at_h=at_h,
         way=way,
-        buyer=draw.randrange(max(1, orders // RETURNING)) if way == Way.ACCOUNT else orders + number,
+        buyer=draw.randrange(max(1, orders // RETURNING)) if way == Way.ACCOUNT else orders // RETURNING + 1 + number,
         lines=lines,
         address=draw.choice(ADDRESSES),
         card=card,
@@ -152,7 +152,7 @@ def _lines(draw: random.Random, favourites: Sequence[str], weights: Sequence[flo
 
 
 def name_of(buyer: int) -> str:
-    """What a buyer is called."""
+    """What a buyer is called: the first 460 of them all differently."""
     last, first = divmod(buyer * 7, len(FIRST_NAMES))  # neighbours in the list of orders have other names
     return f"{FIRST_NAMES[first]} {LAST_NAMES[last % len(LAST_NAMES)]}"
 

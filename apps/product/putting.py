@@ -202,7 +202,7 @@ def _changes(known: _Record, wanted: _Record) -> dict[str, tuple[str, str]]:
             changes[column.name] = (_text(before), _text(after))
     if list(known.variants) != list(wanted.variants):
         changes["variants"] = (_text(list(known.variants)), _text(list(wanted.variants)))
-    for sku in known.variants.keys() & wanted.variants.keys():
+    for sku in (each for each in wanted.variants if each in known.variants):
         changes |= _variant_changes(known.variants[sku], wanted.variants[sku])
     return changes
 

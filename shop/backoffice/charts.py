@@ -12,27 +12,18 @@ from django.db.models import QuerySet
 NEWEST = 50_000  # rows a card looks at; a chart of more would look the same
 COUNTED = 1_000  # rows a card counts: beyond, "1,000+" says as much
 
-# The bars of a chart, and how wide they may be, the usual width last: a table that is younger than the usual chart
-# is drawn from its beginning, in narrower bars. Each width in PostgreSQL's words, with what all bars span together.
-_BARS = {"hour": 24, "day": 14}
-_WIDTHS = {
-    "hour": (
-        ("10 seconds", "4 minutes"),
-        ("20 seconds", "8 minutes"),
-        ("1 minute", "24 minutes"),
-        ("5 minutes", "2 hours"),
-        ("15 minutes", "6 hours"),
-        ("1 hour", "24 hours"),
-    ),
-    "day": (
-        ("30 seconds", "7 minutes"),
-        ("1 minute", "14 minutes"),
-        ("5 minutes", "70 minutes"),
-        ("1 hour", "14 hours"),
-        ("12 hours", "7 days"),
-        ("1 day", "14 days"),
-    ),
-}
+# Width of a bar in PostgreSQL's words, number of bars, and what they span together. A table that is younger than the
+# usual chart is drawn from its beginning: in the narrowest bars that reach so far.
+_Bars = tuple[str, int, str]
+_USUAL: dict[str, _Bars] = {"hour": ("1 hour", 24, "24 hours"), "day": ("1 day", 14, "14 days")}
+_YOUNG: tuple[_Bars, ...] = (
+    ("10 seconds", 24, "4 minutes"),
+    ("20 seconds", 24, "8 minutes"),
+    ("1 minute", 24, "24 minutes"),
+    ("5 minutes", 24, "2 hours"),
+    ("15 minutes", 24, "6 hours"),
+    ("1 hour", 24, "24 hours"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +67,10 @@ def chart(
     """
     wanted = ", ".join(f"{measure} AS m{index}" for index, measure in enumerate(measures))
     shown = ", ".join(f"coalesce(m{index}, 0)" for index in range(len(measures)))
-    widths = ", ".join(f"(interval '{width}', '{span}')" for width, span in _WIDTHS[step])
-    bounds = {"step": step, "back": _BARS[step] - 1, "widths": widths, "newest": NEWEST}
+    known = ", ".join(f"(interval '{width}', {bars}, '{span}')" for width, bars, span in (*_YOUNG, _USUAL[step]))
+    usual, bars, _ = _USUAL[step]
+    begin = f"date_trunc('{step}', statement_timestamp()) - interval '{usual}' * {bars - 1}"
+    bounds = {"known": known, "usual": usual, "begin": begin, "newest": NEWEST}
     sql = _CHART.format(table=table, at=at, where=where, wanted=wanted, shown=shown, **bounds)
     with connection.cursor() as cursor:
         cursor.execute(sql, [*values])
@@ -98,21 +91,17 @@ def text(count: int) -> str:
 
 _CHART = """
 WITH bar AS (
-    SELECT width, span, date_bin(width, statement_timestamp(), 'epoch') AS newest
-    FROM (VALUES {widths}) known (width, span)
-    WHERE width = interval '1 {step}' OR statement_timestamp() - width * {back} < (
-        SELECT min({at}) FROM {table}
-        WHERE {at} >= date_trunc('{step}', statement_timestamp()) - interval '{back} {step}'
-    )
+    SELECT width, bars, span, date_bin(width, statement_timestamp(), 'epoch') AS newest
+    FROM (VALUES {known}) known (width, bars, span)
+    WHERE width = interval '{usual}'
+        OR statement_timestamp() - width * (bars - 1) < (SELECT min({at}) FROM {table} WHERE {at} >= {begin})
     ORDER BY width LIMIT 1
 ), recent AS (
-    SELECT * FROM {table}
-    WHERE {at} >= date_trunc('{step}', statement_timestamp()) - interval '{back} {step}' AND {where}
-    ORDER BY {at} DESC LIMIT {newest}
+    SELECT * FROM {table} WHERE {at} >= {begin} AND {where} ORDER BY {at} DESC LIMIT {newest}
 ), told AS (
     SELECT date_bin((SELECT width FROM bar), {at}, 'epoch') AS at, {wanted} FROM recent GROUP BY 1
 )
 SELECT (statement_timestamp() AT TIME ZONE 'UTC')::date, span, at >= date_trunc('day', statement_timestamp()), {shown}
-FROM bar, generate_series(newest - width * {back}, newest, width) at LEFT JOIN told USING (at)
+FROM bar, generate_series(newest - width * (bars - 1), newest, width) at LEFT JOIN told USING (at)
 ORDER BY at
 """
