@@ -12,7 +12,7 @@ from tools import browser
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ["-c", "tests/blackbox.ini", "tests/shop_api"]
 BROWSER = ["-c", "tests/blackbox.ini", "tests/browser"]
-UNIT = [*(f"--ignore=tests/{name}" for name in ("shop_api", "faults", "browser")), "--cov", "--cov-report="]
+UNIT = [*(f"--ignore=tests/{name}" for name in ("shop_api", "faults", "browser", "cluster")), "--cov", "--cov-report="]
 WORKERS = ["-n", "auto", "--maxprocesses", "4"]  # a database for each: more take longer to make than they save
 _COUNT = re.compile(r"(\d+) (passed|skipped)")  # of pytest's last line
 
