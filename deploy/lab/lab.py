@@ -47,6 +47,11 @@ class Lab:
         return "shop-lab-" + hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:10]
 
     @property
+    def marker(self) -> Path:
+        """Written first and removed last: a folder without it is somebody else's."""
+        return self.folder / "this-is-a-lab"
+
+    @property
     def pki(self) -> Path:
         return self.folder / "pki"
 

@@ -8,6 +8,7 @@ import asyncio
 import ctypes
 import os
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,6 +44,12 @@ def forwarded(lab: Lab, service: str, port: int, *, at: int = 0) -> Iterator[tup
             yield LOOPBACK, int(said)
         finally:
             process.stdin.close()
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close so that the peer sees a reset, not an orderly end."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class _End(asyncio.Protocol):
@@ -82,7 +89,7 @@ class _End(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """A reset is passed on as one, so that a client never takes half an answer for a whole one."""
         if self.other and self.other.transport:
-            self.other.transport.abort() if exc else self.other.transport.close()
+            _reset(self.other.transport) if exc else self.other.transport.close()
 
     def pause_writing(self) -> None:
         if self.other and self.other.transport:
@@ -113,7 +120,7 @@ class _Entrance(_End):
             async with asyncio.timeout(_CONNECT_S):
                 _, exit_ = await loop.create_connection(lambda: _joined_to(self), *self._target)
         except OSError:  # TimeoutError too
-            self.transport.abort()
+            _reset(self.transport)
             return
         if self.transport.is_closing():
             assert exit_.transport

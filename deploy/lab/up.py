@@ -61,19 +61,32 @@ def _alone(lab: Lab) -> Iterator[None]:
 
 
 def _clear(lab: Lab) -> None:
-    """Processes, control groups, files: in this order each is free of the one before."""
+    """Processes, control groups, files: in this order each is free of the one before. Raises LabError."""
     if init := processes.init_of(lab):
         processes.end(init)  # and with it every container, mount and link
     processes.end(*processes.marked(lab))
     cgroups.remove(lab)
-    if lab.folder.exists():
-        shutil.rmtree(lab.folder)
+    _remove_folder(lab)
+
+
+def _remove_folder(lab: Lab) -> None:
+    if not lab.folder.exists():
+        return
+    others = [path for path in lab.folder.iterdir() if path != lab.marker]
+    if others and not lab.marker.exists():
+        raise LabError(f"{lab.folder} is not a lab's folder: it stays as it is. Remove it, or name another, SHOP_LAB=…")
+    for path in others:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    lab.marker.unlink(missing_ok=True)
+    lab.folder.rmdir()
 
 
 def _start(lab: Lab, programs: Mapping[str, Path]) -> "subprocess.Popen[bytes]":
     """Lay out the folder and start process 1."""
-    for folder in (lab.folder, lab.logs, lab.binaries):
-        folder.mkdir(parents=True)
+    lab.folder.mkdir(parents=True)
+    lab.marker.touch()
+    for folder in (lab.logs, lab.binaries):
+        folder.mkdir()
     for name, path in programs.items():
         (lab.binaries / name).symlink_to(path)
     pki.make(lab.pki)
