@@ -2,14 +2,14 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup run split demo test check test-faults bench audit crash clean
-.PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-test cluster-packages
+.PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-test cluster-test-life cluster-packages
 
 PYTHON := .venv/bin/python
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Install what uv.lock names into .venv (every command does so first)
 
@@ -75,7 +75,10 @@ cluster-status: .venv/.lab ## Its pods, and the memory that it takes
 	@exec $(LAB) status
 
 cluster-test: .venv/.lab ## Prove the running cluster: mTLS, policies, scaling, admission
-	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster
+	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster -m "not life"
+
+cluster-test-life: .venv/.lab ## Two clusters side by side, killed and ended: nothing may stay (slow)
+	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster/test_life.py
 
 cluster-packages: .venv/.lab ## Install Debian's packages that the cluster needs
 	@exec $(LAB) packages

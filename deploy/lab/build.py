@@ -35,4 +35,5 @@ def everything(progress: Progress) -> tuple[dict[str, Path], Path]:
     """The programs, and a tar with the cluster's images. Raises LabError."""
     base_file_system(progress)
     programs = binaries(progress)
-    return programs, images.tar(programs)
+    with progress.step("packing images"):
+        return programs, images.tar(programs)

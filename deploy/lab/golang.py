@@ -1,6 +1,7 @@
 """The Go modules below ``modules/``: what is built from them, and how."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -111,8 +112,9 @@ def pinned(module: str, dependency: str) -> str:
 
 
 def source(module: str, dependency: str) -> Path:
-    """Where Go keeps the sources of ``dependency``."""
-    return Path(_go("list", "-m", "-f", "{{.Dir}}", dependency, cwd=MODULES / module).strip())
+    """Where Go keeps the sources of ``dependency``, fetched if they are not there. Raises LabError."""
+    found: dict[str, str] = json.loads(_go("mod", "download", "-json", dependency, cwd=MODULES / module))
+    return Path(found["Dir"])
 
 
 def download(module: str) -> None:
