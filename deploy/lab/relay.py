@@ -160,7 +160,7 @@ def main() -> None:
     try:
         listener = socket.create_server((LOOPBACK, at), backlog=_BACKLOG)
     except OSError as exc:
-        print(exc.strerror)
+        print(os.strerror(exc.errno or 0))
         return
     _enter_network(pid)
     asyncio.run(_serve(listener, (host, port)))

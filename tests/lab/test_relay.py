@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -75,15 +76,33 @@ def test_bytes_arrive_unchanged_and_the_end_of_one_direction_leaves_the_other_op
         assert _read_all(client) == sha256(MANY_BYTES).digest()
 
 
-def test_a_slow_reader_gets_everything() -> None:
-    """More than all buffers hold: the sender waits, and nothing is dropped."""
+def test_a_slow_reader_holds_the_sender_back_and_gets_everything() -> None:
+    """The relay keeps no more than its buffers: the sender waits, and nothing is dropped."""
+    sent = 0
+
+    def send(connection: socket.socket) -> None:
+        nonlocal sent
+        for _ in range(8):
+            connection.sendall(MANY_BYTES)
+            sent += 1
+
     with (
-        _served(lambda connection: connection.sendall(MANY_BYTES)) as port,
+        _served(send) as port,
         _relayed(port) as (at, _),
         socket.create_connection((LOOPBACK, at)) as client,
     ):
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        assert _read_all(client) == MANY_BYTES
+        assert _when_steady(lambda: sent) < 8
+        assert _read_all(client) == MANY_BYTES * 8
+
+
+def _when_steady(count: Callable[[], int]) -> int:
+    """What ``count`` says once it has said the same for half a second."""
+    value, since = count(), time.monotonic()
+    while time.monotonic() - since < 0.5:
+        threading.Event().wait(0.05)
+        if count() != value:
+            value, since = count(), time.monotonic()
+    return value
 
 
 def test_hundreds_of_connections_at_once() -> None:
