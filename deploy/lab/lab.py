@@ -52,6 +52,11 @@ class Lab:
         return self.folder / "this-is-a-lab"
 
     @property
+    def node_ready(self) -> Path:
+        """There once the node has its images and is ready; a start that was broken off has none."""
+        return self.folder / "node-ready"
+
+    @property
     def pki(self) -> Path:
         return self.folder / "pki"
 
@@ -77,4 +82,10 @@ class Lab:
     def environment(self) -> dict[str, str]:
         """Of a process that runs in the lab: the caller's, the mark, and the lab's tools first on PATH."""
         path = f"{self.binaries}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-        return {**os.environ, MARK: str(self.folder), "KUBECONFIG": str(self.kubeconfig), "PATH": path}
+        return {
+            **os.environ,
+            MARK: str(self.folder),
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECACHEDIR": str(self.folder / "kubectl-cache"),
+            "PATH": path,
+        }

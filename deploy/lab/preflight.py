@@ -1,6 +1,7 @@
 """What the lab wants of the machine, asked before anything is built or started."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,8 @@ def require(lab: Lab) -> None:
         raise LabError(f"Missing for the lab: apt-get install -y {' '.join(missing)}   (or: make cluster-packages)")
     if hidden := next((path for path in HIDDEN if lab.folder.is_relative_to(path)), None):
         raise LabError(f"The lab cannot live below {hidden}: name another folder, SHOP_LAB=/srv/shop-lab.")
+    if not re.fullmatch(r"[\w./+-]+", str(lab.folder), re.ASCII):
+        raise LabError(f"mount(8) would misread {lab.folder}: name another folder, SHOP_LAB=/srv/shop-lab.")
     if not Path("/sys/fs/cgroup").is_mount():
         raise LabError("The lab needs control groups: nothing is mounted at /sys/fs/cgroup.")
 

@@ -36,16 +36,17 @@ def marked(lab: Lab) -> Iterator[int]:
 
 
 def inside(init: int) -> Iterator[int]:
-    """Every process of the PID namespace of ``init``, containers included."""
-    namespace = os.readlink(f"/proc/{init}/ns/pid")
+    """``init`` and all that descends from it: the node's programs and every process of a container."""
+    children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and namespace in _namespaces(entry):
-            yield int(entry.name)
-
-
-def _namespaces(entry: Path) -> Iterator[str]:
-    with suppress(OSError):
-        yield os.readlink(entry / "ns/pid")
+        if entry.name.isdecimal():
+            with suppress(OSError, IndexError):  # ended meanwhile
+                children.setdefault(int(_status(int(entry.name), "PPid")[0]), []).append(int(entry.name))
+    todo = [init]
+    while todo:
+        pid = todo.pop()
+        yield pid
+        todo += children.get(pid, [])
 
 
 def end(*pids: int) -> None:

@@ -27,7 +27,7 @@ def up(lab: Lab) -> None:
     progress = Progress()
     programs, images = build.everything(progress)
     with _alone(lab):
-        if not processes.init_of(lab):
+        if not (processes.init_of(lab) and lab.node_ready.exists()):
             _clear(lab)
             with progress.step("starting Kubernetes"):
                 _await_node(lab, images, _start(lab, programs))
@@ -119,6 +119,7 @@ def _await_node(lab: Lab, images: Path, node: "subprocess.Popen[bytes]") -> None
     cluster.import_images(lab, images)
     wait_for("the API server is ready", (lab.folder / "started").exists)
     wait_for("the node is ready", lambda: _is_ready(lab))
+    lab.node_ready.touch()
 
 
 def _is_ready(lab: Lab) -> bool:

@@ -63,6 +63,14 @@ def test_a_folder_that_the_node_hides_from_itself_is_refused(monkeypatch: pytest
         preflight.require(Lab(Path("/var/lib/shop-lab")))
 
 
+@root_only
+@pytest.mark.parametrize("folder", ["/srv/a lab", "/srv/a,lab", "/srv/a:lab"])
+def test_a_folder_that_mount_would_misread_is_refused(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    monkeypatch.setattr(preflight, "PACKAGES", {})
+    with pytest.raises(LabError, match="would misread"):
+        preflight.require(Lab(Path(folder)))
+
+
 def test_others_than_root_are_told_to_be_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LabError, match="needs root"):
