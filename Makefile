@@ -2,13 +2,14 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup run split demo test check test-scale test-faults bench audit crash clean
+.PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-test cluster-test-life cluster-packages
 
 PYTHON := .venv/bin/python
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Install what uv.lock names into .venv (every command does so first)
 
@@ -54,6 +55,38 @@ audit: .venv/.ready ## Prove that the books of all roles agree; silent if they d
 crash: .venv/.ready ## Kill the worker in the middle of an order and watch the order recover
 	@$(PYTHON) -m tools.crash
 
+# The lab: Linux, as root. Its folder is var/cluster, or SHOP_LAB; what it builds is kept in ~/.cache/shop-lab, or SHOP_LAB_CACHE.
+LAB := $(PYTHON) -m deploy.lab
+
+.venv/.lab: .venv/.ready
+	@$(UV) sync --locked --group lab
+	@touch $@
+
+cluster: .venv/.lab ## Start a one-node Kubernetes with Istio on this machine
+	@exec $(LAB) up
+
+cluster-down: .venv/.lab ## End it; nothing of it stays
+	@exec $(LAB) down
+
+cluster-see: .venv/.lab ## Forward its gateways to addresses on loopback and print these
+	@exec $(LAB) see
+
+cluster-sh: .venv/.lab ## A shell with kubectl, istioctl and the shop's address
+	@exec $(LAB) sh
+
+cluster-status: .venv/.lab ## Its pods, and the memory that it takes
+	@exec $(LAB) status
+
+cluster-test: .venv/.lab ## Prove the running cluster: mTLS, policies, scaling, admission
+	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster -m "not life"
+
+cluster-test-life: .venv/.lab ## Two clusters side by side, killed and ended: nothing may stay (slow)
+	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster/test_life.py
+
+cluster-packages: .venv/.lab ## Install Debian's packages that the cluster needs
+	@exec $(LAB) packages
+
 clean: ## Remove this checkout's data and caches; the shop must be stopped
 	@if [ -e var/run/lock ] && ! flock -n var/run/lock true; then echo "The shop is running here: stop it first."; exit 1; fi
+	@if [ -e var/cluster ]; then echo "A cluster is in var/cluster: end it first, make cluster-down."; exit 1; fi
 	@rm -rf var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
