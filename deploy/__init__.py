@@ -1,0 +1,1 @@
+"""What runs the shop on Kubernetes: image, manifests and a lab."""
