@@ -22,7 +22,8 @@ def files() -> Iterator[tuple[Path, str]]:
     yield KUBERNETES / "base/operator/network-policy.yaml", _HEAD + network.operator()
     for name, text in releasing.component().items():
         yield KUBERNETES / "components/release" / name, _HEAD + text
-    yield KUBERNETES / "overlays/aks/secrets.yaml", _HEAD + azure_secrets.classes()
+    for name, text in azure_secrets.component().items():
+        yield KUBERNETES / "components/key-vault" / name, _HEAD + text
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ def component() -> dict[str, str]:
     release = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "release"},
+        "metadata": {"name": "release", "namespace": "shop"},
         "data": {"version": version(), "name": name()},
     }
     kustomization = {
