@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help setup run split demo test check test-faults bench audit crash clean
+.PHONY: help setup run split demo test check test-faults bench audit crash clean image push check-deploy
 
 PYTHON := .venv/bin/python
 UV := $(or $(shell command -v uv),.tools/bin/uv)
@@ -50,6 +50,15 @@ audit: .venv/.ready ## Prove that the books of all roles agree; silent if they d
 
 crash: .venv/.ready ## Kill the worker in the middle of an order and watch the order recover
 	@$(PYTHON) -m tools.crash
+
+image: .venv/.ready ## Build the images `shop` and `servers`; ENGINE=docker|podman|buildah BASE=…
+	@$(PYTHON) -m deploy.image build
+
+push: .venv/.ready ## Tag and push them; REGISTRY=<acr>.azurecr.io
+	@$(PYTHON) -m deploy.image push "$(REGISTRY)"
+
+check-deploy: .venv/.ready ## Render every overlay, check references and policies; needs no cluster
+	@$(PYTHON) -m tools.check_deploy
 
 clean: ## Remove this checkout's data and caches; the shop must be stopped
 	@if [ -e var/run/lock ] && ! flock -n var/run/lock true; then echo "The shop is running here: stop it first."; exit 1; fi

@@ -51,7 +51,12 @@ def _class(owner: str, own: dict[str, tuple[str, ...]]) -> dict[str, Any]:
         "metadata": {"name": owner},
         "spec": {
             "provider": "azure",
-            "parameters": {"keyvaultName": "yours", "tenantId": "yours", "clientID": "yours", "objects": f"array:\n{listed}"},
+            "parameters": {
+                "keyvaultName": "yours",
+                "tenantId": "yours",
+                "clientID": "yours",
+                "objects": f"array:\n{listed}",
+            },
             "secretObjects": list(_secrets(own)),
         },
     }

@@ -23,7 +23,9 @@ def policy(role: str) -> str:
         "policyTypes": ["Ingress"],
         "ingress": [{"from": _pods(callers), "ports": [_port()]}],
     }
-    return yaml.safe_dump_all([_named(f"{role}-hears", hears), _named(f"{role}-calls", _calls(role, callees))], sort_keys=False)
+    return yaml.safe_dump_all(
+        [_named(f"{role}-hears", hears), _named(f"{role}-calls", _calls(role, callees))], sort_keys=False
+    )
 
 
 def operator() -> str:

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 _LEASE = 0x73686F7062656174  # any fixed number: beats of one database queue on it
 _LOOK_S = 1.0  # how long after the holder's end the next one begins, at most
-_LONGEST_SLEEP_S = 2.0  # between two looks at whether the lease is still held
+_LONGEST_SLEEP_S = 2  # between two looks at whether the lease is still held
 _CONNECT_S = 5
 _SETTINGS = {  # the server gives up a session whose machine is gone after 25 s, not after two hours
     "tcp_keepalives_idle": "10",
@@ -70,7 +70,7 @@ class Lease:
         return False
 
 
-class LeasedScheduler(Scheduler):  # type: ignore[misc]  # celery has no types for its beat
+class LeasedScheduler(Scheduler):
     """In memory: a sweep missed while nobody had the lease is made up by the next."""
 
     max_interval = _LONGEST_SLEEP_S

@@ -37,14 +37,16 @@ def _worker(arguments: list[str]) -> None:
     from shop import vitals, worker
 
     _set_up()
-    vitals.serve()
+    vitals.serve(ill=vitals.silent)
     worker.main()
 
 
 def _beat(arguments: list[str]) -> None:
-    from shop import beat
+    from shop import beat, vitals
 
     _set_up()
+    vitals.serve()
+    vitals.begin()
     beat.main()
 
 

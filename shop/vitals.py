@@ -1,14 +1,16 @@
 """The management port of a process without a web server: the worker's, and beat's.
 
-    GET /health    503 when the broker answers and yet no job has begun for long: it consumes nothing
-    GET /ready     503 when the database does not answer, its schema is behind, or the process is stopping
-    GET /metrics   Prometheus
+GET /health    503 when it should be started again; a worker, when it consumes nothing
+GET /ready     503 when it has not begun to work yet or is stopping, or when its database is not ready
+GET /metrics   Prometheus
 """
 
 import json
-import logging
 import threading
+from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import redis
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -16,22 +18,33 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from shop import health, jobs
 from shop.env import env
 
-logger = logging.getLogger(__name__)
-
 _SILENT_S = 60.0  # sweeps come every two seconds, so this is thirty of them that nobody took
 _BROKER_S = 1.0  # a broker that takes longer is as good as away: then there is nothing to consume
 _IDLE_LIMIT_S = 30  # a silent connection is closed: each costs a thread
+_begun = threading.Event()
 
 
-def serve() -> None:
-    """Answer on the management port, in a thread, for as long as the process lives."""
-    server = ThreadingHTTPServer(("", env.management_port), _Handler)
+def _well() -> str:
+    return ""
+
+
+def serve(*, ill: Callable[[], str] = _well) -> None:
+    """Answer on the management port, in a thread, for as long as the process lives.
+
+    ``ill`` says why it should be started again; empty when it should not.
+    """
+    server = ThreadingHTTPServer(("", env.management_port), partial(_Handler, ill))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True, name="vitals").start()
 
 
-def problem() -> str:
-    """Why the process should be started again; empty when it should not."""
+def begin() -> None:
+    """From now on the process works, and ends in order when it is told to."""
+    _begun.set()
+
+
+def silent() -> str:
+    """Why a worker is ill: the broker answers, and yet no job has begun for long (celery #10302)."""
     silent_s = jobs.idle_s()
     if silent_s < _SILENT_S or not _broker_answers():
         return ""
@@ -52,11 +65,15 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_LIMIT_S
     wbufsize = -1  # one packet per answer: head and body apart would wait for a delayed ACK
 
+    def __init__(self, ill: Callable[[], str], *args: Any) -> None:
+        self._ill = ill
+        super().__init__(*args)  # which handles the connection
+
     def do_GET(self) -> None:
         if self.path == "/health":
-            self._state(problem(), "ok")
+            self._state(self._ill(), "ok")
         elif self.path == "/ready":
-            self._state(health.problem(), "ready")
+            self._state(health.problem() if _begun.is_set() else "starting", "ready")
         elif self.path == "/metrics":
             self._send(200, CONTENT_TYPE_LATEST, generate_latest())
         else:

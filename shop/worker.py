@@ -10,14 +10,15 @@ from typing import Any
 from celery.platforms import SecurityWarning  # type: ignore[attr-defined]  # the stubs forget it
 from celery.signals import worker_ready, worker_shutting_down
 
-from shop import beat, health, jobs
+from shop import beat, health, jobs, vitals
 from shop.celery import app
 from shop.env import env
 
 
 @worker_ready.connect
-def _start_beat(sender: Any, **kwargs: Any) -> None:
+def _begin(sender: Any, **kwargs: Any) -> None:
     beat.start()
+    vitals.begin()
 
 
 @worker_shutting_down.connect

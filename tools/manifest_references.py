@@ -122,19 +122,19 @@ def _named(owner: str, source: dict[str, Any]) -> Iterator[Reference]:
 
 def _of_kind(owner: str, resource: Resource) -> Iterator[Reference]:
     spec = resource.get("spec", {})
-    if resource["kind"] == "HorizontalPodAutoscaler":
-        target = spec["scaleTargetRef"]
-        yield Reference(owner, target["kind"], target["name"])
-    if resource["kind"] == "VirtualService":
-        for gateway in spec.get("gateways", []):
-            if gateway != "mesh":
-                yield Reference(owner, "Gateway", gateway)
-        for route in spec["http"]:
-            if delegate := route.get("delegate"):  # one that does not exist is accepted silently
-                yield Reference(owner, "VirtualService", delegate["name"])
-            for target in route.get("route", []):
-                yield Reference(owner, "Service", target["destination"]["host"])
-    if resource["kind"] == "Gateway":
-        for server in spec["servers"]:
-            if secret := server.get("tls", {}).get("credentialName"):
-                yield Reference(owner, "Secret", secret)
+    match resource["kind"]:
+        case "HorizontalPodAutoscaler":
+            yield Reference(owner, spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"])
+        case "VirtualService":
+            yield from _of_routes(owner, spec)
+        case "Gateway":
+            secrets_named = (server.get("tls", {}).get("credentialName") for server in spec["servers"])
+            yield from (Reference(owner, "Secret", name) for name in secrets_named if name)
+
+
+def _of_routes(owner: str, spec: dict[str, Any]) -> Iterator[Reference]:
+    yield from (Reference(owner, "Gateway", gateway) for gateway in spec.get("gateways", []) if gateway != "mesh")
+    for route in spec["http"]:
+        if delegate := route.get("delegate"):  # one that does not exist is accepted silently
+            yield Reference(owner, "VirtualService", delegate["name"])
+        yield from (Reference(owner, "Service", to["destination"]["host"]) for to in route.get("route", []))

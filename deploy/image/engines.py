@@ -151,7 +151,12 @@ def _line(step: Mapping[str, Any]) -> str:
 
 def _trusted() -> list[str]:
     """The machine's certificates, for building alone: a package index may be behind a company's own."""
-    return ["--volume", f"{_CERTIFICATES}:{_CERTIFICATES}:ro", "--build-arg", f"SSL_CERT_FILE={_CERTIFICATES}/ca-certificates.crt"]
+    return [
+        "--volume",
+        f"{_CERTIFICATES}:{_CERTIFICATES}:ro",
+        "--build-arg",
+        f"SSL_CERT_FILE={_CERTIFICATES}/ca-certificates.crt",
+    ]
 
 
 def _tag(target: str) -> str:

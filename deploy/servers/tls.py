@@ -6,6 +6,7 @@ from typing import Any
 
 from deploy.servers.places import CERTIFICATE, KEY, SETTINGS, package_folder
 
+_ANY = "0.0.0.0"  # noqa: S104  # a pod's own network
 _TYPE = "type.googleapis.com/envoy.extensions"
 
 
@@ -34,7 +35,7 @@ def configuration(port: int, socket: str, alpn: Sequence[str]) -> dict[str, Any]
     }
     listener = {
         "name": "tls",
-        "address": {"socket_address": {"address": "0.0.0.0", "port_value": port}},
+        "address": {"socket_address": {"address": _ANY, "port_value": port}},
         "filter_chains": [
             {
                 "transport_socket": {"name": "tls", "typed_config": context},
