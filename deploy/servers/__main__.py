@@ -15,7 +15,7 @@ import sys
 from deploy.servers import postgres, tls, valkey
 
 
-def main() -> int:
+def main() -> None:
     """Does not return when the server has started."""
     match sys.argv[1:]:
         case ["postgres"]:
@@ -26,9 +26,9 @@ def main() -> int:
             command = tls.prepare(int(port), socket, alpn)
         case _:
             print(__doc__, file=sys.stderr)
-            return 64
+            sys.exit(64)
     os.execv(command[0], command)  # noqa: S606  # from a list
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""``python -I -S ping.py SOCKET``: whether Valkey answers, and is not still loading. Alone, so that it starts at once."""
+"""``python -I -S ping.py SOCKET``: whether Valkey answers, and is not still loading. Imports nothing."""
 
 import socket
 import sys
