@@ -2,6 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup run split demo test check test-scale test-faults bench audit crash clean
+.PHONY: image push check-deploy
 .PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-test cluster-test-life cluster-packages
 
 PYTHON := .venv/bin/python
@@ -85,6 +86,14 @@ cluster-test-life: .venv/.lab ## Two clusters side by side, killed and ended: no
 
 cluster-packages: .venv/.lab ## Install Debian's packages that the cluster needs
 	@exec $(LAB) packages
+image: .venv/.ready ## Build the images `shop` and `servers`; ENGINE=docker|podman|buildah BASE=…
+	@$(PYTHON) -m deploy.image build
+
+push: .venv/.ready ## Tag and push them; REGISTRY=<acr>.azurecr.io
+	@$(PYTHON) -m deploy.image push "$(REGISTRY)"
+
+check-deploy: .venv/.ready ## Render every overlay, check references and policies; needs no cluster
+	@$(PYTHON) -m tools.check_deploy
 
 clean: ## Remove this checkout's data and caches; the shop must be stopped
 	@if [ -e var/run/lock ] && ! flock -n var/run/lock true; then echo "The shop is running here: stop it first."; exit 1; fi

@@ -29,6 +29,19 @@ class Job:
 
 
 _jobs: list[Job] = []
+_begun_at = time.monotonic()  # when a job last began in this process, or the process itself
+_stopping = False
+
+
+def stop() -> None:
+    """From now on a job ends after the batch in hand: the process has been told to end."""
+    global _stopping
+    _stopping = True
+
+
+def idle_s() -> float:
+    """Seconds since a job last began in this process."""
+    return time.monotonic() - _begun_at
 
 
 def job(*, every_s: float | None = None) -> Callable[[Callable[[], int]], Callable[[], int]]:
@@ -60,12 +73,14 @@ def add(new: Job) -> None:
 
 
 def _turn(job: Job) -> None:
-    """Work until nothing is due, or for one turn; then wake the next."""
+    """Work until nothing is due, for one turn, or until told to stop; then wake whoever goes on."""
+    global _begun_at
+    _begun_at = time.monotonic()
     wake.woken(job.role, job.name)
     end = time.monotonic() + _TURN_S
     with context.working_as(job.role):
         while job.run():
-            if time.monotonic() > end:
+            if _stopping or time.monotonic() > end:
                 wake.send(job.role, job.name)
                 return
 

@@ -7,23 +7,30 @@ holds. What dies takes no truth with it.
 import warnings
 from typing import Any
 
-from celery.beat import EmbeddedService, Scheduler
 from celery.platforms import SecurityWarning  # type: ignore[attr-defined]  # the stubs forget it
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 
+from shop import beat, health, jobs, vitals
 from shop.celery import app
 from shop.env import env
 
 
 @worker_ready.connect
-def _start_beat(sender: Any, **kwargs: Any) -> None:
-    # In memory: a sweep missed while nobody ran is made up by the next.
-    beat: Any = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)
+def _begin(sender: Any, **kwargs: Any) -> None:
     beat.start()
+    vitals.begin()
+
+
+@worker_shutting_down.connect
+def _hand_back(sender: Any, **kwargs: Any) -> None:
+    """A job ends after the batch in hand and wakes whoever goes on; another worker's beat takes over."""
+    health.stop()
+    jobs.stop()
+    beat.stop()
 
 
 def main() -> None:
-    """Run until told to stop; a task in hand is finished first."""
+    """Run until told to stop; the batch in hand is finished first."""
     warnings.filterwarnings("ignore", category=SecurityWarning)  # root in a container is nobody's root
     app.worker_main(
         [

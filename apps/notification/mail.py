@@ -83,9 +83,14 @@ class Connection:
 
 def _connected(url: str, timeout_s: float) -> smtplib.SMTP:
     parts = urlsplit(url)
-    kind = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
+    host, port = parts.hostname or "localhost", parts.port or 0
     # A name of its own: smtplib would look one up, which may take seconds.
-    smtp = kind(parts.hostname or "localhost", parts.port or 0, local_hostname="localhost", timeout=timeout_s)
+    smtp: smtplib.SMTP
+    if parts.scheme == "smtps":
+        context = ssl.create_default_context()  # smtplib's own verifies nothing
+        smtp = smtplib.SMTP_SSL(host, port, local_hostname="localhost", timeout=timeout_s, context=context)
+    else:
+        smtp = smtplib.SMTP(host, port, local_hostname="localhost", timeout=timeout_s)
     if parts.username:
         if parts.scheme != "smtps":
             smtp.starttls(context=ssl.create_default_context())

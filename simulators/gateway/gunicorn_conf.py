@@ -7,4 +7,5 @@ keepalive = 75  # s; longer than any client keeps an idle connection
 timeout = 60
 graceful_timeout = 10  # s; longer than one hang
 limit_request_line = 8190  # a hundred ids or references in one look-up
+control_socket_disable = True  # nobody controls it but by signals, and its file system may be read-only
 loglevel = "warning"

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import signal
+import ssl
 import sys
 import threading
 from pathlib import Path
@@ -24,7 +25,19 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--smtp-port", type=int, default=1025, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--http-port", type=int, default=8025, help="0 takes a free one (default: %(default)s)")
     parser.add_argument("--store", type=Path, help="folder that keeps the messages over a restart")
+    parser.add_argument("--certificate", type=Path, help="PEM: speak TLS on both ports")
+    parser.add_argument("--key", type=Path, help="PEM: the certificate's key, if it is not in the same file")
     return parser.parse_args()
+
+
+def encryption(arguments: argparse.Namespace) -> ssl.SSLContext | None:
+    """TLS with the certificate given; None without one. Raises OSError for files that are no such pair."""
+    if arguments.certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(arguments.certificate, arguments.key)
+    return context
 
 
 async def serve(arguments: argparse.Namespace) -> None:
@@ -32,12 +45,14 @@ async def serve(arguments: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     store = Store(capacity=CAPACITY, folder=arguments.store)
     receiver = Receiver(store)
+    tls = encryption(arguments)
     smtp = await loop.create_server(
         lambda: SMTP(receiver, enable_SMTPUTF8=True, data_size_limit=SIZE_LIMIT, loop=loop),
         arguments.host,
         arguments.smtp_port,
+        ssl=tls,
     )
-    http = MailboxServer((arguments.host, arguments.http_port), store)
+    http = MailboxServer((arguments.host, arguments.http_port), store, tls=tls)
     threading.Thread(target=http.serve_forever, daemon=True, name="http").start()
 
     stop = asyncio.Event()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,9 +24,22 @@ class MailboxServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], store: Store) -> None:
+    def __init__(self, address: tuple[str, int], store: Store, *, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(address, MailboxHandler)
         self.store = store
+        self._tls = tls
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread, so that a client slow to shake hands holds up nobody else."""
+        if self._tls:
+            request.settimeout(IDLE_LIMIT_S)
+            try:
+                request = self._tls.wrap_socket(request, server_side=True)
+            except OSError:  # no TLS client: a probe, or a plain request
+                return
+        super().finish_request(request, client_address)
+        if self._tls:
+            self.shutdown_request(request)
 
 
 class MailboxHandler(BaseHTTPRequestHandler):

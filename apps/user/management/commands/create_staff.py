@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,12 @@ class Command(BaseCommand):
         file: Path = options["file"]
         known = json.loads(file.read_text()) if file.exists() else {}
         admin = known.get("admin") or {"email": options["email"], "password": secrets.token_urlsafe(15)}
+        if "admin" not in known:
+            _write(file, known | {"admin": admin})
         with context.working_as("user"), changes.coming_from("create_staff"):
             services.create_staff(email=admin["email"], password=admin["password"], name="Administrator")
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:
-            json.dump(known | {"admin": admin}, written, indent=2)
+
+
+def _write(file: Path, content: Mapping[str, object]) -> None:
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:
+        json.dump(content, written, indent=2)

@@ -1,0 +1,1 @@
+"""Builds the images of the shop, with Docker, Podman or buildah, and says what is in them."""

@@ -1,0 +1,34 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tools.check_deploy import renderings
+
+Resource = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def local() -> list[Resource]:
+    """What the overlay for one machine comes to."""
+    return _rendered("kubernetes/overlays/local")
+
+
+@pytest.fixture(scope="session")
+def aks() -> list[Resource]:
+    return _rendered("kubernetes/overlays/aks")
+
+
+def _rendered(name: str) -> list[Resource]:
+    return next(one.resources for one in renderings() if one.name == name)
+
+
+def of_kind(resources: list[Resource], *kinds: str) -> Iterator[Resource]:
+    return (resource for resource in resources if resource["kind"] in kinds)
+
+
+def pod_of(resource: Resource) -> Resource:
+    """The pod's spec of a workload."""
+    spec = resource["spec"].get("jobTemplate", resource)["spec"]
+    found: Resource = spec["template"]["spec"]
+    return found
