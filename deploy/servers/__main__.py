@@ -27,7 +27,7 @@ def main() -> None:
         case _:
             print(__doc__, file=sys.stderr)
             sys.exit(64)
-    os.execv(command[0], command)  # noqa: S606  # from a list
+    os.execv(command[0], command)  # from a list
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 from deploy.servers.places import CERTIFICATE, KEY, SETTINGS, package_folder
 
-_ANY = "0.0.0.0"  # noqa: S104  # a pod's own network
+_ANY = "0.0.0.0"  # a pod's own network
 _TYPE = "type.googleapis.com/envoy.extensions"
 
 
