@@ -322,7 +322,7 @@ def _skus(anyone: Api) -> list[str]:
     path: str | None = "/product/products?in_stock=true&limit=100"
     while path and len(found) < LISTED:
         page = anyone.get(path).body
-        found += [product["sku"] for product in page["results"]]
+        found += [product["sku"] for product in page["results"] if product["available"]]  # its first variant
         path = page["next"] and page["next"].removeprefix(anyone.base_url)
     return found
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs/pictures"
 CATALOGUE = ROOT / "apps/product/demo/catalogue.csv"
 LIMIT = 150_000  # bytes
-DESK, TALL, PHONE = (1280, 900), (1280, 1240), (390, 844)
+DESK, PHONE = (1280, 900), (390, 844)
 BETWEEN, GROUND = 30, "#e7e5e4"  # pixels and colour between the screens of a phone
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 DELIVERED_MS = 90_000
@@ -99,8 +99,12 @@ def _demo_order(page: Page) -> None:
 
 PICTURES = (
     Picture(name="admin", screens=[Screen(path="/admin/")]),
-    Picture(name="product", screens=[Screen(path="/admin/product/product/?q=Piano+lamp", then=_first_row)], size=TALL),
-    Picture(name="order", screens=[Screen(path="/admin/order/refund/", then=_refunded)], size=TALL),
+    Picture(
+        name="product",
+        screens=[Screen(path="/admin/product/product/?q=Piano+lamp", then=_first_row)],
+        size=(1280, 1330),
+    ),
+    Picture(name="order", screens=[Screen(path="/admin/order/refund/", then=_refunded)], size=(1280, 1380)),
     Picture(name="import", screens=[Screen(path="/admin/product/product/import", then=_preview)]),
     Picture(name="api", screens=[Screen(path="/product/products?search=lamp&limit=2")]),
     Picture(
@@ -112,7 +116,7 @@ PICTURES = (
         ],
         size=PHONE,
     ),
-    Picture(name="start", screens=[Screen(path="/", then=_demo_order)], size=TALL),
+    Picture(name="start", screens=[Screen(path="/", then=_demo_order)], size=(1280, 1205)),
 )
 
 

@@ -46,6 +46,22 @@ def test_a_demo_order_is_drawn_to_delivered(visitor: Visitor) -> None:
     visitor.look()
 
 
+def test_what_is_bought_is_in_stock(visitor: Visitor) -> None:
+    """Also of a product whose first variant is sold out."""
+    page = visitor.open("/")
+
+    def first_sold_out(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.json()
+        body["results"] = [each for each in body["results"] if len(each["variants"]) > 1 and each["available"] == 0]
+        assert body["results"]
+        route.fulfill(response=answer, json=body)
+
+    page.route("**/product/products*", first_sold_out)
+    page.get_by_role("button", name="Place a demo order").click()
+    expect(page.locator("#step-confirmed")).to_have_class("done")
+
+
 def test_a_declined_card_is_said_clearly(visitor: Visitor) -> None:
     """The page says what was refused and why, in words, and lets one press again."""
     visitor.foreseen.append("402")

@@ -139,13 +139,14 @@ async function find(steps) {
   const page = accepted(await call("GET", "/product/products?in_stock=true&limit=100"), "The list of products");
   if (!page.results.length) throw new Failed("Nothing is in stock. Receive some units in the admin, then press again.");
   const product = page.results[Math.floor(Math.random() * page.results.length)];
-  steps.done(`${product.name} (${product.sku}) at ${money(product.price)}.`);
-  return product;
+  const variant = product.variants.find((each) => each.available > 0); // the first may be sold out
+  steps.done(`${product.name} (${variant.sku}) at ${money(variant.price)}.`);
+  return variant;
 }
 
-async function ask(steps, product, email) {
+async function ask(steps, variant, email) {
   steps.start("quote", "Price, shipping and tax are being frozen");
-  const body = { email, shipping_method: "standard", shipping_address: ADDRESS, lines: [{ sku: product.sku, quantity: 1 }] };
+  const body = { email, shipping_method: "standard", shipping_address: ADDRESS, lines: [{ sku: variant.sku, quantity: 1 }] };
   const quote = accepted(await call("POST", "/order/quotes", { body }), "The quote");
   steps.done(`${money(quote.total)} with shipping, for ${email}.`);
   return quote;
@@ -234,8 +235,8 @@ async function audit(steps) {
 
 async function demo(steps) {
   const email = `demo-${randomKey().slice(0, 8)}@example.com`;
-  const product = await find(steps);
-  const quote = await ask(steps, product, email);
+  const variant = await find(steps);
+  const quote = await ask(steps, variant, email);
   const order = await place(steps, quote);
   await follow(steps, order);
   const took = seconds((performance.now() - steps.began) / 1000);
