@@ -96,7 +96,7 @@ def test_istioctl_finds_nothing_wrong_and_would_say_so(lab: Lab, toys: Toys) -> 
     _, route = _route("ingressgateway")
     cluster.apply(lab, route)
     try:
-        with pytest.raises(LabError, match="IST0101"):
+        with pytest.raises(LabError, match="Analyzers found issues"):
             cluster.istioctl(lab, *analyse)
     finally:
         cluster.kubectl(lab, "-n", MESH, "delete", "virtualservice", "toys")
