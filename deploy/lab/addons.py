@@ -9,6 +9,7 @@ from deploy.lab.lab import MANIFESTS, NODE_IP, Lab
 
 _VOLUMES = 12
 _VOLUME_SIZE = "10Gi"  # claimed, not reserved: they share the disk
+_METRICS_API = "v1beta1.metrics.k8s.io"
 _METRICS = {"name": "metrics-server", "namespace": "kube-system"}
 
 
@@ -16,6 +17,12 @@ def apply(lab: Lab) -> None:
     """Safe to repeat. Raises LabError."""
     cluster.apply(lab, MANIFESTS / "namespaces.yaml", MANIFESTS / "dns.yaml")
     cluster.apply(lab, *_storage(lab), *_metrics(lab))
+
+
+def wait_ready(lab: Lab) -> None:
+    """Names resolve, and pods are measured; without the latter no namespace could be deleted. Raises LabError."""
+    cluster.wait_rolled_out(lab, "kube-system", "deployment/coredns")
+    cluster.kubectl(lab, "wait", f"apiservice/{_METRICS_API}", "--for=condition=Available", "--timeout=120s")
 
 
 def _storage(lab: Lab) -> Iterator[dict[str, Any]]:
@@ -65,7 +72,7 @@ def _metrics(lab: Lab) -> Iterator[dict[str, Any]]:
     yield {
         "apiVersion": "apiregistration.k8s.io/v1",
         "kind": "APIService",
-        "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        "metadata": {"name": _METRICS_API},
         "spec": {
             "group": "metrics.k8s.io",
             "version": "v1beta1",

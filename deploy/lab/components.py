@@ -162,6 +162,7 @@ def _metrics_server(lab: Lab) -> list[str]:
         f"--kubelet-certificate-authority={lab.pki / 'ca.crt'}",
         "--kubelet-preferred-address-types=InternalIP",
         "--metric-resolution=10s",
+        "--kubelet-request-timeout=5s",  # has to be shorter than the resolution
     ]
 
 

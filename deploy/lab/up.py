@@ -35,7 +35,7 @@ def up(lab: Lab) -> None:
             addons.apply(lab)
             istio.install(lab)
             istio.wait_ready(lab)
-        cluster.wait_rolled_out(lab, "kube-system", "deployment/coredns")
+            addons.wait_ready(lab)
     progress.say("ready")
 
 
