@@ -93,7 +93,8 @@ def _answer(port: int, path: str) -> tuple[int, object]:
     end = time.monotonic() + 20
     while True:
         try:
-            answer = urllib3.request("GET", f"http://127.0.0.1:{port}{path}", retries=False, timeout=5)
+            with urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False, timeout=5) as own:  # as a kubelet asks
+                answer = own.request("GET", path, headers={"Connection": "close"})
             return answer.status, json.loads(answer.data)
         except urllib3.exceptions.HTTPError:
             assert time.monotonic() < end
