@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import redis
+from django.db import connection
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shop import health, jobs
@@ -51,6 +52,15 @@ def silent() -> str:
     return f"no job has begun for {silent_s:.0f} s"
 
 
+def _unready() -> str:
+    if not _begun.is_set():
+        return "starting"
+    try:
+        return health.problem()
+    finally:
+        connection.close()  # back to the pool, for this thread ends with its client
+
+
 def _broker_answers() -> bool:
     limits = {"socket_timeout": _BROKER_S, "socket_connect_timeout": _BROKER_S}
     try:
@@ -73,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/health":
             self._state(self._ill(), "ok")
         elif self.path == "/ready":
-            self._state(health.problem() if _begun.is_set() else "starting", "ready")
+            self._state(_unready(), "ready")
         elif self.path == "/metrics":
             self._send(200, CONTENT_TYPE_LATEST, generate_latest())
         else:

@@ -68,11 +68,13 @@ def test_wait_waits_for_the_schema() -> None:
 
 
 def test_a_worker_says_how_it_is_and_leaves_when_told(database: None) -> None:
-    """Ready once it can work; SIGTERM ends it with 0."""
+    """Ready once it can work, however often it is asked; SIGTERM ends it with 0."""
     port = free_ports(1)[0]
-    with subprocess.Popen([*ENTRY, "worker"], cwd=ROOT, env=_environment(MANAGEMENT_PORT=str(port))) as process:
+    settings = _environment(MANAGEMENT_PORT=str(port), DB_POOL="3", WORKER_THREADS="1")
+    with subprocess.Popen([*ENTRY, "worker"], cwd=ROOT, env=settings) as process:
         try:
             _until(port, "/ready", (200, {"status": "ready"}))
+            assert {_answer(port, "/ready")[0] for _ in range(8)} == {200}  # more than its pool has connections
             assert _answer(port, "/health") == (200, {"status": "ok"})
             assert _answer(port, "/nothing") == (404, {})
         finally:
@@ -91,7 +93,8 @@ def _answer(port: int, path: str) -> tuple[int, object]:
     end = time.monotonic() + 20
     while True:
         try:
-            answer = urllib3.request("GET", f"http://127.0.0.1:{port}{path}", retries=False, timeout=5)
+            with urllib3.HTTPConnectionPool("127.0.0.1", port, retries=False, timeout=5) as own:  # as a kubelet asks
+                answer = own.request("GET", path, headers={"Connection": "close"})
             return answer.status, json.loads(answer.data)
         except urllib3.exceptions.HTTPError:
             assert time.monotonic() < end
