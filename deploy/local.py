@@ -135,11 +135,20 @@ def _config(namespace: str, name: str, values: Mapping[str, str]) -> Manifest:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(values)}
 
 
+def folder() -> Path:
+    """What is kept of this checkout's installation."""
+    return Path(os.environ.get("SHOP_VAR") or ROOT / "var") / "kubernetes"
+
+
+def written(*, hosts: list[str]) -> Path:
+    """The manifest, written anew; ``hosts`` are more names and addresses of the ingress."""
+    named = [host for host in os.environ.get("SHOP_HOSTS", "").split(",") if host]
+    return Installation(folder()).write([*named, *hosts])
+
+
 def main() -> int:
     """Write, and say where."""
-    folder = Path(os.environ.get("SHOP_VAR") or ROOT / "var") / "kubernetes"
-    hosts = [host for host in os.environ.get("SHOP_HOSTS", "").split(",") if host]
-    print(Installation(folder).write(hosts))
+    print(written(hosts=[]))
     return 0
 
 

@@ -25,7 +25,8 @@ _PYTHON = "3.11"
 
 # What is rendered: an overlay, with the components added that it does not have, each alone and all together.
 OVERLAYS = {
-    "kubernetes/overlays/local": ["short-limits"],
+    "kubernetes/overlays/local": [],
+    "kubernetes/overlays/suite": [],
     "kubernetes/overlays/aks": ["short-limits"],
     "istio/lab": [],
     "istio/aks": [],

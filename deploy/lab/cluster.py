@@ -45,6 +45,11 @@ def apply(lab: Lab, *objects: dict[str, Any] | Path) -> None:
         kubectl(lab, *_APPLY, "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
 
 
+def apply_folder(lab: Lab, folder: Path) -> None:
+    """The same for what a Kustomize folder comes to. Raises LabError."""
+    kubectl(lab, *_APPLY[:-1], "--kustomize", str(folder))
+
+
 # Webhooks and controllers write into what was applied before: the next apply takes it back.
 _APPLY = ("apply", "--server-side", "--force-conflicts", "--filename")
 

@@ -1,0 +1,114 @@
+"""``python -m deploy.install``: the shop on the lab's cluster: images, Secrets, manifests, routes.
+
+Waits until all of it is ready. ``--short-limits`` are the time limits of the black-box suite.
+Safe to repeat: with other code it makes the images anew and rolls every role over to them.
+"""
+
+import hashlib
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from deploy import local
+from deploy.image import __main__ as image
+from deploy.image.cache import OUT
+from deploy.image.engines import TARGETS, Failed
+from deploy.lab import cluster
+from deploy.lab.istio import INGRESS
+from deploy.lab.lab import Lab, LabError
+from deploy.lab.progress import Progress
+from deploy.release import ROOT, version
+
+_READY_WITHIN_S = 600  # two cores start twenty-five Django processes, one after the other
+_STOCKED_WITHIN_S = 300
+_NAMESPACES = (local.DATA, local.SHOP)
+_MANIFESTS = ROOT / "deploy/kubernetes"
+_ONCE = "app.kubernetes.io/component in (migrate, bootstrap, demo)"  # Jobs, which cannot be changed
+
+
+def install(lab: Lab, *, short_limits: bool = False) -> None:
+    """Bring the shop of this checkout to ``lab``. Raises LabError, Failed."""
+    progress = Progress()
+    with progress.step("building the images"):
+        image.build()
+    changed = [target for target in TARGETS if _differs(lab, OUT / f"{target}.tar")]
+    with progress.step("importing the images"):
+        for target in changed:
+            cluster.import_image(lab, OUT / f"{target}.tar", f"{target}:{version()}")
+            _imported(lab, OUT / f"{target}.tar").touch()
+    with progress.step("applying the manifests"):
+        _apply_namespaces(lab)
+        running = list(_names(lab, "deployment,statefulset"))
+        _apply(lab, short_limits=short_limits)
+        if changed:
+            _roll_over(lab, running)
+    with progress.step("waiting for every pod"):
+        _wait_for_pods(lab)
+    with progress.step("waiting for stock and three orders"):
+        _wait_for_jobs(lab)
+    progress.say("the shop is ready: make cluster-see")
+
+
+def _apply_namespaces(lab: Lab) -> None:
+    for file in ("namespaces/shop.yaml", "data/namespace.yaml"):
+        cluster.apply(lab, _MANIFESTS / file)
+
+
+def _apply(lab: Lab, *, short_limits: bool) -> None:
+    ingress, _ = cluster.service_address(lab, f"{INGRESS}/istio-ingressgateway", 443)
+    cluster.apply(lab, local.written(hosts=[ingress]))
+    for namespace in _NAMESPACES:
+        cluster.kubectl(lab, "-n", namespace, "delete", "jobs", "--selector", _ONCE, "--ignore-not-found")
+    cluster.apply_folder(lab, _MANIFESTS / "overlays" / ("suite" if short_limits else "local"))
+    cluster.apply_folder(lab, ROOT / "deploy/istio/lab")
+
+
+def _roll_over(lab: Lab, running: Sequence[tuple[str, str]]) -> None:
+    """What runs has the image of before: the tag is the version, which other code may share."""
+    for namespace, workload in running:
+        cluster.kubectl(lab, "-n", namespace, "rollout", "restart", workload)
+
+
+def _wait_for_pods(lab: Lab) -> None:
+    end = time.monotonic() + _READY_WITHIN_S
+    for namespace, workload in _names(lab, "deployment,statefulset"):
+        cluster.wait_rolled_out(lab, namespace, workload, within_s=max(int(end - time.monotonic()), 1))
+
+
+def _wait_for_jobs(lab: Lab) -> None:
+    for namespace in _NAMESPACES:
+        wait = ("wait", "--for=condition=complete", f"--timeout={_STOCKED_WITHIN_S}s", "jobs", "--selector", _ONCE)
+        cluster.kubectl(lab, "-n", namespace, *wait)
+
+
+def _names(lab: Lab, kinds: str) -> Iterator[tuple[str, str]]:
+    """Namespace, and ``kind/name``, of each there is; servers first."""
+    for namespace in _NAMESPACES:
+        for name in cluster.kubectl(lab, "-n", namespace, "get", kinds, "--output=name").split():
+            yield namespace, name
+
+
+def _differs(lab: Lab, archive: Path) -> bool:
+    return not _imported(lab, archive).exists()
+
+
+def _imported(lab: Lab, archive: Path) -> Path:
+    """There once the lab's containerd has these very layers."""
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return lab.folder / f"imported-{archive.stem}-{digest[:16]}"
+
+
+def main() -> int:
+    """Exit status 0, or 1 with one line."""
+    try:
+        install(Lab.chosen(), short_limits="--short-limits" in sys.argv[1:])
+    except (LabError, Failed) as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
