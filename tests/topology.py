@@ -1,7 +1,7 @@
-"""``python -m tests.topology one|split -- COMMAND …``: run a command against a shop of its own.
+"""``python -m tests.topology one|split|cluster -- COMMAND …``: run a command against a shop of its own.
 
 Starts the topology in a new folder with the suite's short time limits, tells the command where it is
-by environment variables, and leaves nothing behind.
+by environment variables, and leaves nothing behind. ``cluster`` is the shop that runs in the lab.
 """
 
 import json
@@ -17,6 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from deploy.lab.lab import Lab
+from tests.cluster import shop
 
 ROOT = Path(__file__).resolve().parent.parent
 START_S = 180
@@ -87,8 +90,10 @@ def variables(topology: dict[str, Any]) -> dict[str, str]:
 def main() -> int:
     """Exit status of the command."""
     kind, separator, *command = sys.argv[1:]
-    if kind not in {"one", "split"} or separator != "--" or not command:
+    if kind not in {"one", "split", "cluster"} or separator != "--" or not command:
         sys.exit(__doc__)
+    if kind == "cluster":
+        return shop.run(Lab.chosen(), command)
     began = time.monotonic()
     with running(kind) as topology:
         print(f"{kind}: ready after {time.monotonic() - began:.1f} s at {topology['base_url']}", flush=True)

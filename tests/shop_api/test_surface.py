@@ -66,10 +66,11 @@ def test_a_form_works_with_csrf_and_not_without(shop: Shop) -> None:
 
 
 def test_every_answer_names_its_service(shop: Shop) -> None:
-    """Refusals too."""
+    """Refusals too; which of its versions, where there are two, is the mesh's to choose."""
     for path in ("/product/products", "/product/products/NOTHING", "/product/nothing"):
         answer = shop.anyone.get(path)
-        assert (answer.headers["X-Service"], answer.headers["X-Service-Version"]) == ("product", "v1")
+        assert answer.headers["X-Service"] == "product"
+        assert answer.headers["X-Service-Version"] in {"v1", "v2"}
 
 
 def test_an_order_can_be_placed_by_form(shop: Shop) -> None:
