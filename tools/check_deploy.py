@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from deploy.uv import uv
 from tools import manifest_references
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -126,7 +127,7 @@ def _policies() -> str:
         for number, one in enumerate(renderings()):
             (Path(folder) / f"{number}.yaml").write_text(one.text)
         command = [
-            *(_uv(), "tool", "run", "--quiet", "--python", _PYTHON, "--from", _CHECKOV, "checkov"),
+            *(uv(), "tool", "run", "--quiet", "--python", _PYTHON, "--from", _CHECKOV, "checkov"),
             *("--directory", folder, "--framework", "kubernetes", "--skip-check", ",".join(SKIPPED)),
             *("--compact", "--quiet", "--output", "json"),
         ]
@@ -143,13 +144,6 @@ def _verdict(done: "subprocess.CompletedProcess[str]") -> str:
     if failed:
         raise Failed("\n".join(sorted({f"{one['check_id']} {one['check_name']}: {one['resource']}" for one in failed})))
     return f"{found['summary']['passed']} passed, {len(SKIPPED)} kinds skipped"
-
-
-def _uv() -> str:
-    found = shutil.which("uv") or str(ROOT / ".tools/bin/uv")
-    if not Path(found).exists():
-        raise Failed("checkov is run by uv, which was not found: make setup")
-    return found
 
 
 def _run(command: list[str]) -> str:

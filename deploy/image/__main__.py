@@ -18,7 +18,7 @@ _LIMIT_MB = 250  # compressed; what a node pulls before its first pod starts
 
 
 def build() -> None:
-    """Build both targets, write them and the list of what is in them, and say how large they are."""
+    """Build both targets, write them, and say how large they are."""
     engine = engines.choose(os.environ)
     bases = base.given(os.environ) or (base.made(engine) if engine.needs_base else {})
     for target in TARGETS:
@@ -26,6 +26,10 @@ def build() -> None:
         engine.build(target, build_args={**bases, "VERSION": version()})
         print(f"{target}:{version()} by {engine.name} in {time.monotonic() - began:.0f} s", flush=True)
         _show(engine, target)
+
+
+def describe() -> None:
+    """Write the list of what is in the image beside it."""
     print(f"{sbom.write(OUT / 'shop.cdx.json')} components listed in {OUT / 'shop.cdx.json'}")
 
 
@@ -53,12 +57,13 @@ def main() -> int:
         match sys.argv[1:]:
             case ["build"]:
                 build()
+                describe()
             case ["push", registry] if registry:
                 push(registry)
             case _:
                 print(__doc__, file=sys.stderr)
                 return 64
-    except engines.Failed as failure:
+    except (engines.Failed, FileNotFoundError) as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0

@@ -12,6 +12,7 @@ from deploy.image.base import ROOT_FILES
 from deploy.image.cache import ROOT
 from deploy.image.engines import Failed
 from deploy.release import version
+from deploy.uv import uv
 
 _TOOL = "cyclonedx-bom==7.5.0"
 _STATUS = "./var/lib/dpkg/status"
@@ -29,9 +30,9 @@ def write(path: Path) -> int:
 def _python() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder) / "requirements.txt"
-        _run("uv", "export", "--locked", "--no-default-groups", "--extra=azure", "--no-emit-project", "--quiet",
+        _run(uv(), "export", "--locked", "--no-default-groups", "--extra=azure", "--no-emit-project", "--quiet",
              f"--output-file={requirements}")  # fmt: skip
-        listed = _run("uv", "tool", "run", "--quiet", "--from", _TOOL, "cyclonedx-py", "requirements",
+        listed = _run(uv(), "tool", "run", "--quiet", "--from", _TOOL, "cyclonedx-py", "requirements",
                       str(requirements), "--output-format=JSON", "--spec-version=1.6")  # fmt: skip
     bom: dict[str, Any] = json.loads(listed)
     return bom

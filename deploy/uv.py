@@ -1,0 +1,13 @@
+"""The uv that `make setup` uses: one on PATH, else the checkout's own."""
+
+import shutil
+
+from deploy.release import ROOT
+
+
+def uv() -> str:
+    """Its path. Raises FileNotFoundError, which says what to do."""
+    found = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".tools/bin"))
+    if found is None:
+        raise FileNotFoundError("uv was not found: make setup")
+    return found

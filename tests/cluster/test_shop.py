@@ -1,0 +1,314 @@
+"""The shop in the cluster: what the mesh and Kubernetes add to it, and what they must not take away.
+
+The black-box suite itself runs before: ``make cluster-test``.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from http.client import HTTPConnection
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import urllib3
+
+from deploy import local
+from deploy.lab import cluster
+from deploy.lab.istio import INGRESS
+from deploy.lab.lab import ROOT, Lab
+from deploy.lab.relay import forwarded
+from shop.roles import ROLES, pairs
+from tests.cluster.shop import variables
+from tests.shop_api.browser import Browser
+from tests.shop_api.client import Answer, Api, Shop, wait_for
+
+CHECKOUTS = 300
+KILLS = 10
+_WEB = "app.kubernetes.io/component=web"
+_OVERLAYS = ("deploy/kubernetes/overlays/local", "deploy/kubernetes/overlays/suite", "deploy/istio/lab")
+
+
+@pytest.fixture(scope="session")
+def shop(lab: Lab) -> Iterator[Shop]:
+    """The shop at an address of this machine, by TLS, and staff signed in."""
+    known = variables(lab)
+    os.environ["SSL_CERT_FILE"] = known["SSL_CERT_FILE"]
+    with forwarded(lab, f"{INGRESS}/istio-ingressgateway", 443) as (host, port):
+        anyone = Api(f"https://{host}:{port}")
+        sign_in = {"email": known["SHOP_STAFF_EMAIL"], "password": known["SHOP_STAFF_PASSWORD"]}
+        token = anyone.post("/user/token", sign_in)
+        assert token.status == 200, token
+        yield Shop(anyone=anyone, staff=anyone.and_headers(Authorization=f"Bearer {token.body['access']}"))
+
+
+def _audit(lab: Lab) -> tuple[int, str]:
+    """Exit status and output of the operator's Job."""
+    command = cluster.in_network(lab, sys.executable, "-m", "deploy.audit")
+    done = subprocess.run(command, cwd=ROOT, env=lab.environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def _pods(lab: Lab, selector: str) -> list[dict[str, Any]]:
+    found = cluster.kubectl_json(lab, "-n", local.SHOP, "get", "pods", "--selector", selector)["items"]
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+@pytest.mark.parametrize("overlay", _OVERLAYS)
+def test_the_api_server_takes_every_object(lab: Lab, overlay: str) -> None:
+    """With its own validation, Pod Security and Istio's webhook; nothing is changed."""
+    cluster.kubectl(
+        lab, "apply", "--server-side", "--force-conflicts", "--dry-run=server", "--kustomize", str(ROOT / overlay)
+    )
+
+
+def test_istioctl_finds_nothing_wrong_with_the_shop(lab: Lab) -> None:
+    assert "No validation issues found" in cluster.istioctl(lab, "analyze", "--namespace", local.SHOP)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_plaintext_to_a_pod_is_refused(lab: Lab, shop: Shop, role: str) -> None:
+    """From the node, which no NetworkPolicy keeps out: its management port answers, the mesh's port does not."""
+    address = _pods(lab, f"app={role}-service,{_WEB}")[0]["status"]["podIP"]
+    assert _plain_status(lab, address, 8001, "/health") == 200
+    assert _plain_status(lab, address, 8000, f"/{role}") == 0
+
+
+def _plain_status(lab: Lab, address: str, port: int, path: str) -> int:
+    """Status of a GET in the clear from the node's network; 0 for no answer."""
+    script = (
+        "import http.client, sys\n"
+        "connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=5)\n"
+        "try:\n    connection.request('GET', sys.argv[3]); print(connection.getresponse().status)\n"
+        "except (OSError, http.client.HTTPException):\n    print(0)\n"
+    )
+    command = cluster.in_network(lab, sys.executable, "-c", script, address, str(port), path)
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_only_pairs_of_the_table_reach_each_other(lab: Lab, shop: Shop) -> None:
+    """New connections from each role to each role's Service: those of shop/roles.py pass, all others fail."""
+    allowed = {(pair.source, pair.target) for pair in pairs()}
+    with ThreadPoolExecutor(len(ROLES)) as pool:
+        seen = dict(zip(ROLES, pool.map(lambda role: _reached_from(lab, role), ROLES), strict=True))
+    wrong = [
+        f"{caller} to {callee}: {status}"
+        for caller, answers in seen.items()
+        for callee, status in answers.items()
+        if (status == 200) != ((caller, callee) in allowed)
+    ]
+    assert wrong == []
+
+
+_ASK_ALL = """
+import concurrent.futures, json, sys, urllib.error, urllib.request
+def ask(role):
+    try:
+        return urllib.request.urlopen(f"http://{role}-service:8000/{role}", timeout=15).status
+    except urllib.error.HTTPError as refusal:
+        return refusal.status
+    except OSError:
+        return 0
+with concurrent.futures.ThreadPoolExecutor() as pool:
+    print(json.dumps(dict(zip(sys.argv[1:], pool.map(ask, sys.argv[1:])))))
+"""
+
+
+def _reached_from(lab: Lab, role: str) -> dict[str, int]:
+    """Status by role of what a worker of ``role`` gets; 503 is the sidecar's word for a connection refused."""
+    worker = ("-n", local.SHOP, "exec", f"deployment/{role}-worker", "-c", "app", "--")
+    found: dict[str, int] = json.loads(cluster.kubectl(lab, *worker, "python3", "-c", _ASK_ALL, *ROLES))
+    return found
+
+
+def test_the_ingress_answers_in_the_clear_with_roots_alone(lab: Lab) -> None:
+    """``curl http://<ingress>/user`` is 200; all else is sent to TLS with a status that keeps POST a POST."""
+    with forwarded(lab, f"{INGRESS}/istio-ingressgateway", 80) as (host, port):
+
+        def ask(method: str, path: str) -> tuple[int, str | None]:
+            connection = HTTPConnection(host, port, timeout=20)
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Location")
+
+        assert [ask("GET", f"/{role}")[0] for role in ROLES] == [200] * len(ROLES)
+        status, location = ask("POST", "/user/token?a=b")
+        assert status == 308
+        assert location
+        assert location.startswith("https://")
+        assert location.endswith("/user/token?a=b")
+
+
+def test_internal_paths_do_not_exist_outside(shop: Shop) -> None:
+    for role in ROLES:
+        for path in (f"/{role}/internal/events", f"/{role}/internal%2Fevents", f"/{role}//internal/events"):
+            assert shop.anyone.post(path, {}).status == 404, path
+
+
+def test_staff_edit_a_product_through_the_ingress(lab: Lab, shop: Shop) -> None:
+    """Sign-on, styles, a form with its CSRF token, and what customers then see; without the token 403."""
+    known = variables(lab)
+    sku = shop.product()
+    browser = Browser(shop.anyone.base_url)
+    assert browser.sign_in(known["SHOP_STAFF_EMAIL"], known["SHOP_STAFF_PASSWORD"]).status == 200
+    product = shop.anyone.get(f"/product/products/{sku}").body
+    listed = browser.visit(f"/product/admin/product/product/?q={sku}")
+    assert listed.styles
+    for style in listed.styles:
+        assert browser.get(style).headers["Content-Type"].startswith("text/css"), style
+    (path,) = {link for link in _links(listed.text) if link.endswith("/change/")}
+    page = browser.visit(path)
+    (form,) = [form for form in page.forms if form.fields.get("name") == product["name"]]
+    renamed = f"Renamed {sku}"
+    stolen = browser.submit(page, form, name=renamed, csrfmiddlewaretoken="x" * 64)
+    assert stolen.status == 403
+    saved = browser.submit(page, form, name=renamed)
+    assert saved.status == 200, saved.text[:2000]
+    assert shop.anyone.get(f"/product/products/{sku}").body["name"] == renamed
+
+
+def _links(html: str) -> list[str]:
+    return [part.partition('"')[0].partition("?")[0] for part in html.split('href="')[1:]]
+
+
+def test_load_brings_pods_of_product_and_quiet_takes_them_away(lab: Lab, shop: Shop) -> None:
+    def replicas() -> int:
+        found = cluster.kubectl_json(lab, "-n", local.SHOP, "get", "deployment", "product-service-v1")
+        return int(found["status"].get("readyReplicas", 0))
+
+    before = replicas()
+    with _loaded(8, lambda: shop.anyone.get(f"/product/products?price_max={random.randrange(10**6)}")):
+        cluster.wait_for("more pods under load", lambda: replicas() > before, within_s=240)
+    cluster.wait_for("as many as before when it is quiet", lambda: replicas() == before, within_s=300)
+
+
+def test_every_role_rolls_over_without_a_failed_request(lab: Lab, shop: Shop) -> None:
+    """One role after the other, while each of them is read and carts are written; nothing is repeated by the client."""
+    statuses: Counter[int] = Counter()
+    sku = shop.product(on_hand=10_000)
+    paths = [f"/{role}" for role in ROLES]
+
+    def ask() -> None:
+        statuses[_status(lambda: shop.anyone.get(random.choice(paths)))] += 1
+        statuses[_status(lambda: shop.anyone.post("/cart/items", {"sku": sku, "quantity": 1}))] += 1
+
+    with _loaded(2, ask):
+        for role in ROLES:
+            for workload in _workloads(lab, role):
+                cluster.kubectl(lab, "-n", local.SHOP, "rollout", "restart", workload)
+            cluster.wait_rolled_out(lab, local.SHOP, *_workloads(lab, role), within_s=240)
+    print(dict(statuses))
+    assert sum(statuses.values()) > 200
+    assert set(statuses) <= {200, 201}, statuses
+
+
+def _workloads(lab: Lab, role: str) -> list[str]:
+    selector = f"app in ({role}-service, {role}-worker)"
+    return cluster.kubectl(lab, "-n", local.SHOP, "get", "deployment", "-l", selector, "--output=name").split()
+
+
+def _status(send: Callable[[], Any]) -> int:
+    """0 for no answer."""
+    try:
+        return int(send().status)
+    except urllib3.exceptions.HTTPError:
+        return 0
+
+
+@contextmanager
+def _loaded(threads: int, send: Callable[[], Any]) -> Iterator[None]:
+    """So many clients, each sending one request after the other."""
+    ended = threading.Event()
+
+    def client() -> None:
+        while not ended.is_set():
+            send()
+
+    with ThreadPoolExecutor(threads) as pool:
+        clients = [pool.submit(client) for _ in range(threads)]
+        try:
+            yield
+        finally:
+            ended.set()
+    for each in clients:
+        each.result()
+
+
+def test_pods_killed_during_checkouts_lose_nothing(lab: Lab, shop: Shop) -> None:
+    """Every client repeats its key until it has an answer; then no order is stuck or parked and all books agree."""
+    sku = shop.product(on_hand=2 * CHECKOUTS)
+    seed = uuid4().hex[:8]
+    print(f"seed {seed}")
+    draw, ended = random.Random(seed), threading.Event()
+    killed: list[str] = []
+
+    def kill() -> None:
+        while not ended.is_set() and len(killed) < KILLS:
+            victim = draw.choice(_pods(lab, "app.kubernetes.io/component in (web, worker)"))["metadata"]["name"]
+            cluster.kubectl(lab, "-n", local.SHOP, "delete", "pod", victim, "--grace-period=0", "--force")
+            killed.append(victim)
+            ended.wait(6)
+
+    with ThreadPoolExecutor(9) as pool:
+        killing = pool.submit(kill)
+        try:
+            numbers = list(pool.map(lambda each: _checkout(shop, sku, f"{seed}-{each}"), range(CHECKOUTS)))
+        finally:
+            ended.set()
+        killing.result()
+    states = Counter(_at_rest(shop, number) for number in numbers)
+    print(f"{len(killed)} pods killed; orders: {dict(states)}")
+    assert len(killed) == KILLS
+    assert set(states) <= {"delivered", "rejected"}
+    assert shop.staff.get("/order/orders?parked=true&limit=100").body["results"] == []
+    assert _audit(lab) == (0, "")
+
+
+def _checkout(shop: Shop, sku: str, key: str) -> str:
+    """The order's number: a quote that expired during an outage is followed by another, under a key of its own."""
+    for attempt in range(10):
+        quote = _answered(partial(shop.quote, shop.anyone, sku)).body["id"]
+        placed = _answered(partial(shop.pay, shop.anyone, quote, key=f"{key}-{attempt}"))
+        if placed.status in {201, 202}:
+            return str(placed.body["number"])
+        assert placed.problem == "quote-expired", placed
+    raise AssertionError(f"{key}: no quote lived long enough")
+
+
+def _answered(send: Callable[[], Answer], within_s: float = 180) -> Answer:
+    """Send until there is an answer: no connection, 5xx and ``request-in-progress`` are none."""
+    end = time.monotonic() + within_s
+    while True:
+        try:
+            answer = send()
+        except urllib3.exceptions.HTTPError:
+            answer = None
+        if answer and answer.status < 500 and answer.problem != "request-in-progress":
+            return answer
+        assert time.monotonic() < end, answer
+        time.sleep(0.5)
+
+
+def _at_rest(shop: Shop, number: str) -> str:
+    """The state in which an order ends."""
+    return str(
+        wait_for(
+            lambda: _answered(partial(shop.staff.get, f"/order/orders/{number}")).body["status"],
+            lambda state: state in {"delivered", "rejected"},
+            within_s=180,
+        )
+    )
+
+
+def test_the_operator_finds_that_all_books_agree(lab: Lab, shop: Shop) -> None:
+    """As a Job of the operator's own identity, silent."""
+    assert _audit(lab) == (0, "")
