@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from deploy.lab import cluster, preflight, status
 from deploy.lab.istio import INGRESS
@@ -56,12 +56,12 @@ def _arguments() -> argparse.Namespace:
 
 
 def _see(lab: Lab) -> None:
-    with ExitStack() as stack:
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
         for name, gateway, port, scheme in _SEEN:
             host, at = stack.enter_context(forwarded(lab, f"{INGRESS}/{gateway}", port))
             print(f"{name:24} {scheme}://{host}:{at}/", flush=True)
         print("Interrupt to end.", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()
 
 
 def _shell(lab: Lab, command: list[str]) -> int:

@@ -7,6 +7,7 @@ ends when its standard input does, so it cannot outlive whoever asked for it.
 import asyncio
 import ctypes
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -157,6 +158,7 @@ def _enter_network(pid: int) -> None:
 
 def main() -> None:
     pid, host, port, at = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's is for whoever asked
     try:
         listener = socket.create_server((LOOPBACK, at), backlog=_BACKLOG)
     except OSError as exc:

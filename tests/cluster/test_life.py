@@ -35,10 +35,19 @@ def _run(lab: Lab, command: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+# Where a lab mounts something; others may mount elsewhere meanwhile.
+_MOUNTED = ("/etc", "/opt", "/usr/libexec", "/proc/sys/", "/run/containerd", "/var/lib/kubelet", "/tmp/pytest-")
+
+
+def _mounts() -> list[str]:
+    """Mount points of this machine."""
+    return sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+
+
 def _machine() -> Machine:
     """What a lab could leave on the machine."""
     return {
-        "mounts": sorted(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+        "mounts": [line for line in _mounts() if line in ("/run", "/var/lib", "/var/log") or line.startswith(_MOUNTED)],
         "links": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "sysctls": [Path("/proc/sys", name).read_text() for name in ("kernel/panic", "vm/overcommit_memory")],
         "folders": {name: Path(name).exists() for name in ("/var/lib/kubelet", "/opt/cni", "/usr/libexec/kubernetes")},

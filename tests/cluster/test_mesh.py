@@ -1,16 +1,20 @@
 """The mesh as installed: sidecars, identities, what is refused, what comes in."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from itertools import takewhile
 from typing import Any
 
 import pytest
 
 from deploy.lab import cluster
 from deploy.lab.istio import INGRESS
-from deploy.lab.lab import Lab, LabError
+from deploy.lab.lab import ROOT, Lab, LabError
 from deploy.lab.relay import forwarded
 from tests.cluster.toys import MESH, OUTSIDE, Toys
 from tests.cluster.waiting import settled
@@ -165,6 +169,21 @@ def test_a_gateway_is_reached_from_this_machine(lab: Lab, route: str) -> None:
         with ThreadPoolExecutor(100) as pool:
             statuses = list(pool.map(lambda _: _get(address)[0], range(400)))
     assert statuses == [200] * 400
+
+
+def test_the_addresses_are_shown_until_interrupted(lab: Lab, route: str) -> None:
+    """One line per address, each of which leads to its gateway; an interrupt ends all of it quietly."""
+    command = [sys.executable, "-m", "deploy.lab", "see"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as seeing:
+        assert seeing.stdout
+        lines = list(takewhile(lambda line: not line.startswith("Interrupt"), seeing.stdout))
+        ports = [int(line.rsplit(":", 1)[1].strip("/\n")) for line in lines]
+        shop, _, internal, _ = ports
+        settled(lambda: _get(("127.0.0.1", shop if route == "istio-ingressgateway" else internal))[0], 200)
+        seeing.send_signal(signal.SIGINT)
+        _, errors = seeing.communicate(timeout=20)
+    assert (seeing.returncode, errors) == (0, "")
+    assert [_get(("127.0.0.1", port))[0] for port in ports] == [0] * 4
 
 
 @pytest.mark.parametrize("sent", ["/a%2Fb", "/a//b", "/a/./b", "/a/x%2F..%2Fb"])
