@@ -77,9 +77,8 @@ def _wait_for_pods(lab: Lab) -> None:
 
 
 def _wait_for_jobs(lab: Lab) -> None:
-    for namespace in _NAMESPACES:
-        wait = ("wait", "--for=condition=complete", f"--timeout={_STOCKED_WITHIN_S}s", "jobs", "--selector", _ONCE)
-        cluster.kubectl(lab, "-n", namespace, *wait)
+    wait = ("wait", "--for=condition=complete", f"--timeout={_STOCKED_WITHIN_S}s", "jobs", "--selector", _ONCE)
+    cluster.kubectl(lab, "-n", local.SHOP, *wait)
 
 
 def _names(lab: Lab, kinds: str) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """``python -m deploy.image build|push REGISTRY``: the images `shop` and `servers`, from the Dockerfile.
 
-``build`` leaves beside each other, in ~/.cache/shop-image/out: shop.tar and servers.tar (OCI archives) and
+``build`` leaves beside each other, in var/image: shop.tar and servers.tar (OCI archives) and
 shop.cdx.json, what is in the image (CycloneDX). ENGINE=docker|podman|buildah chooses; BASE=… is another image
 to run on, with BUILD=… to build on.
 """
@@ -10,7 +10,7 @@ import sys
 import time
 
 from deploy.image import base, engines, sbom
-from deploy.image.cache import OUT
+from deploy.image.cache import OUT, alone
 from deploy.image.engines import TARGETS, Engine
 from deploy.release import version
 
@@ -20,12 +20,13 @@ _LIMIT_MB = 250  # compressed; what a node pulls before its first pod starts
 def build() -> None:
     """Build both targets, write them, and say how large they are."""
     engine = engines.choose(os.environ)
-    bases = base.given(os.environ) or (base.made(engine) if engine.needs_base else {})
-    for target in TARGETS:
-        began = time.monotonic()
-        engine.build(target, build_args={**bases, "VERSION": version()})
-        print(f"{target}:{version()} by {engine.name} in {time.monotonic() - began:.0f} s", flush=True)
-        _show(engine, target)
+    with alone():
+        bases = base.given(os.environ) or (base.made(engine) if engine.needs_base else {})
+        for target in TARGETS:
+            began = time.monotonic()
+            engine.build(target, build_args={**bases, "VERSION": version()})
+            print(f"{target}:{version()} by {engine.name} in {time.monotonic() - began:.0f} s", flush=True)
+            _show(engine, target)
 
 
 def describe() -> None:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.image.cache import CACHE, ROOT
+from deploy.image.cache import CACHE
 from deploy.image.engines import Engine, Failed
+from deploy.uv import uv
 
 _SUITE = "bookworm"  # its Python is 3.11
-_PACKAGES = ("python3.11", "ca-certificates")
+_PACKAGES = ("python3.11", "ca-certificates", "libstdc++6")  # the last for codecs and servers in wheels
 _LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*", "/usr/share/lintian/*")
 _KEPT = ("/usr/share/doc/*/copyright",)
 _COMMAND = [
@@ -40,7 +41,7 @@ def made(engine: Engine) -> dict[str, str]:
     if not engine.has(names["BASE"]):
         engine.make(names["BASE"], _root_files(), extra={})
     if not engine.has(names["BUILD"]):
-        engine.make(names["BUILD"], _root_files(), extra={_uv(): "/usr/local/bin/uv"})
+        engine.make(names["BUILD"], _root_files(), extra={Path(uv()): "/usr/local/bin/uv"})
     return names
 
 
@@ -58,11 +59,3 @@ def _root_files() -> Path:
     fresh.rename(ROOT_FILES)
     print(f"  {time.monotonic() - began:.0f} s", flush=True)
     return ROOT_FILES
-
-
-def _uv() -> Path:
-    """The uv of this checkout or of the path, which the build then need not fetch."""
-    found = shutil.which("uv") or (str(ROOT / ".tools/bin/uv") if (ROOT / ".tools/bin/uv").exists() else "")
-    if not found:
-        raise Failed("uv was not found: make setup")
-    return Path(found)

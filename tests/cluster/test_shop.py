@@ -126,7 +126,7 @@ with concurrent.futures.ThreadPoolExecutor() as pool:
 def _reached_from(lab: Lab, role: str) -> dict[str, int]:
     """Status by role of what a worker of ``role`` gets; 503 is the sidecar's word for a connection refused."""
     worker = ("-n", local.SHOP, "exec", f"deployment/{role}-worker", "-c", "app", "--")
-    found: dict[str, int] = json.loads(cluster.kubectl(lab, *worker, "python3", "-c", _ASK_ALL, *ROLES))
+    found: dict[str, int] = json.loads(cluster.kubectl(lab, *worker, "python3.11", "-c", _ASK_ALL, *ROLES))
     return found
 
 

@@ -72,7 +72,7 @@ class Page:
 
 
 class Browser:
-    """One person's browser. ``base_url`` is the shop's."""
+    """One person's browser. ``base_url`` is the shop's. Like every browser it says from where a form was sent."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
@@ -84,7 +84,8 @@ class Browser:
 
     def post(self, path: str, fields: Any) -> Page:
         body = urlencode(fields, doseq=True).encode()
-        return self._open(Request(urljoin(self.base_url, path), data=body, method="POST"))
+        origin = {"Origin": self.base_url}
+        return self._open(Request(urljoin(self.base_url, path), data=body, headers=origin, method="POST"))
 
     def submit(self, page: Page, form: Form, **fields: Any) -> Page:
         """Send a form of ``page``, with some fields filled in."""
