@@ -6,8 +6,8 @@ from deploy.release import ROOT
 
 
 def uv() -> str:
-    """Its path. Raises FileNotFoundError, which says what to do."""
+    """Its path. Ends the program with one line where there is none."""
     found = shutil.which("uv") or shutil.which("uv", path=str(ROOT / ".tools/bin"))
     if found is None:
-        raise FileNotFoundError("uv was not found: make setup")
+        raise SystemExit("uv was not found: make setup")
     return found

@@ -64,7 +64,7 @@ def main() -> int:
             case _:
                 print(__doc__, file=sys.stderr)
                 return 64
-    except (engines.Failed, FileNotFoundError) as failure:
+    except engines.Failed as failure:
         print(failure, file=sys.stderr)
         return 1
     return 0

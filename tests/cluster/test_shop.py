@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from typing import Any
@@ -72,7 +72,8 @@ def test_the_api_server_takes_every_object(lab: Lab, overlay: str) -> None:
 
 
 def test_istioctl_finds_nothing_wrong_with_the_shop(lab: Lab) -> None:
-    assert "No validation issues found" in cluster.istioctl(lab, "analyze", "--namespace", local.SHOP)
+    """It would end with another exit status, so with an error."""
+    cluster.istioctl(lab, "analyze", "--namespace", local.SHOP)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -135,10 +136,10 @@ def test_the_ingress_answers_in_the_clear_with_roots_alone(lab: Lab) -> None:
     with forwarded(lab, f"{INGRESS}/istio-ingressgateway", 80) as (host, port):
 
         def ask(method: str, path: str) -> tuple[int, str | None]:
-            connection = HTTPConnection(host, port, timeout=20)
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, answer.getheader("Location")
+            with closing(HTTPConnection(host, port, timeout=20)) as connection:
+                connection.request(method, path)
+                answer = connection.getresponse()
+                return answer.status, answer.getheader("Location")
 
         assert [ask("GET", f"/{role}")[0] for role in ROLES] == [200] * len(ROLES)
         status, location = ask("POST", "/user/token?a=b")
@@ -172,7 +173,7 @@ def test_staff_edit_a_product_through_the_ingress(lab: Lab, shop: Shop) -> None:
     stolen = browser.submit(page, form, name=renamed, csrfmiddlewaretoken="x" * 64)
     assert stolen.status == 403
     saved = browser.submit(page, form, name=renamed)
-    assert saved.status == 200, saved.text[:2000]
+    assert saved.status == 200
     assert shop.anyone.get(f"/product/products/{sku}").body["name"] == renamed
 
 

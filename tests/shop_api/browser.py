@@ -9,6 +9,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
+from urllib3 import encode_multipart_formdata
+
 
 @dataclass
 class Form:
@@ -24,6 +26,7 @@ class _Forms(HTMLParser):
         self.forms: list[Form] = []
         self.styles: list[str] = []
         self._inside = False
+        self._open = ""  # the textarea, or the select, that is being read
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -35,9 +38,21 @@ class _Forms(HTMLParser):
         ticked = given.get("type") not in {"checkbox", "radio", "submit"} or "checked" in given
         if tag == "input" and self._inside and given.get("name") and ticked:
             self.forms[-1].fields[given["name"]] = given.get("value", "on" if "checked" in given else "")
+        if tag in {"textarea", "select"} and self._inside and given.get("name"):
+            self._open = given["name"]
+        if tag == "textarea" and self._open:
+            self.forms[-1].fields[self._open] = ""
+        if tag == "option" and self._open and "selected" in given:
+            self.forms[-1].fields[self._open] = given.get("value", "")
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open in self.forms[-1].fields and self.lasttag == "textarea":
+            self.forms[-1].fields[self._open] += data
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = self._inside and tag != "form"
+        if tag in {"textarea", "select"}:
+            self._open = ""
 
 
 @dataclass
@@ -84,8 +99,13 @@ class Browser:
 
     def post(self, path: str, fields: Any) -> Page:
         body = urlencode(fields, doseq=True).encode()
-        origin = {"Origin": self.base_url}
-        return self._open(Request(urljoin(self.base_url, path), data=body, headers=origin, method="POST"))
+        return self._open(Request(urljoin(self.base_url, path), data=body, headers=self._origin, method="POST"))
+
+    def upload(self, page: Page, form: Form, file: tuple[str, bytes, str], **fields: Any) -> Page:
+        """Send a form with a file (name, content, media type) in its field ``file``."""
+        body, media_type = encode_multipart_formdata({**form.fields, **fields, "file": file})
+        address = urljoin(self.base_url, urljoin(page.path, form.action))
+        return self._open(Request(address, data=body, headers={"Content-Type": media_type, **self._origin}))
 
     def submit(self, page: Page, form: Form, **fields: Any) -> Page:
         """Send a form of ``page``, with some fields filled in."""
@@ -101,6 +121,10 @@ class Browser:
         page = self.get("/admin/")
         (form,) = [each for each in page.forms if "username" in each.fields]
         return self.submit(page, form, username=email, password=password)
+
+    @property
+    def _origin(self) -> dict[str, str]:
+        return {"Origin": self.base_url}
 
     def _open(self, request: Request) -> Page:
         try:

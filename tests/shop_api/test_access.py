@@ -41,11 +41,12 @@ def test_foreign_quotes_cannot_be_paid(shop: Shop) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_role_answers_with_and_without_slash(shop: Shop, role: str) -> None:
-    """The API root is 200 without a redirect, and says which service it is."""
+    """The API root is 200 without a redirect, and says which service it is, of which version."""
     for path in (f"/{role}", f"/{role}/"):
         answer = shop.anyone.get(path)
         assert answer.status == 200, answer
-        assert (answer.headers["X-Service"], answer.headers["X-Service-Version"]) == (role, "v1")
+        assert answer.headers["X-Service"] == role
+        assert answer.headers["X-Service-Version"] in {"v1", "v2"}
 
 
 @pytest.mark.parametrize("role", ROLES)
