@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup run split demo test check test-scale test-faults bench audit crash clean
 .PHONY: image push check-deploy
-.PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-test cluster-test-life cluster-packages
+.PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-audit cluster-test cluster-test-life cluster-packages
 
 PYTHON := .venv/bin/python
 UV := $(or $(shell command -v uv),.tools/bin/uv)
@@ -63,8 +63,9 @@ LAB := $(PYTHON) -m deploy.lab
 	@$(UV) sync --locked --group lab
 	@touch $@
 
-cluster: .venv/.lab ## Start a one-node Kubernetes with Istio on this machine
-	@exec $(LAB) up
+cluster: .venv/.lab ## Start a one-node Kubernetes with Istio on this machine, and the shop on it
+	@$(LAB) up
+	@exec $(PYTHON) -m deploy.install
 
 cluster-down: .venv/.lab ## End it; nothing of it stays
 	@exec $(LAB) down
@@ -78,8 +79,13 @@ cluster-sh: .venv/.lab ## A shell with kubectl, istioctl and the shop's address
 cluster-status: .venv/.lab ## Its pods, and the memory that it takes
 	@exec $(LAB) status
 
-cluster-test: .venv/.lab ## Prove the running cluster: mTLS, policies, scaling, admission
-	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster -m "not life"
+cluster-test: .venv/.lab ## Prove the running cluster and the shop on it: the suite, mTLS, policies, scaling, killed pods
+	@$(PYTHON) -m deploy.install --short-limits
+	@$(PYTHON) -m tests.topology cluster -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/shop_api
+	@exec $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/cluster -m "not life"
+
+cluster-audit: .venv/.lab ## Do all books in the cluster agree? Silent if they do
+	@exec $(LAB) sh -- $(PYTHON) -m deploy.audit
 
 cluster-test-life: .venv/.lab ## Two clusters side by side, killed and ended: nothing may stay (slow)
 	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster/test_life.py

@@ -40,9 +40,13 @@ def install(lab: Lab, *, short_limits: bool = False) -> None:
     with progress.step("applying the manifests"):
         _apply_namespaces(lab)
         running = list(_names(lab, "deployment,statefulset"))
-        _apply(lab, short_limits=short_limits)
-        if changed:
+        overlay = "suite" if short_limits else "local"
+        _apply(lab, overlay)
+        if changed or not _applied(lab, overlay).exists():
             _roll_over(lab, running)
+        for each in ("suite", "local"):
+            _applied(lab, each).unlink(missing_ok=True)
+        _applied(lab, overlay).touch()
     with progress.step("waiting for every pod"):
         _wait_for_pods(lab)
     with progress.step("waiting for stock and three orders"):
@@ -55,17 +59,22 @@ def _apply_namespaces(lab: Lab) -> None:
         cluster.apply(lab, _MANIFESTS / file)
 
 
-def _apply(lab: Lab, *, short_limits: bool) -> None:
+def _applied(lab: Lab, overlay: str) -> Path:
+    """There while ``overlay`` is what runs: a pod reads its settings once."""
+    return lab.folder / f"applied-{overlay}"
+
+
+def _apply(lab: Lab, overlay: str) -> None:
     ingress, _ = cluster.service_address(lab, f"{INGRESS}/istio-ingressgateway", 443)
     cluster.apply(lab, local.written(hosts=[ingress]))
     for namespace in _NAMESPACES:
         cluster.kubectl(lab, "-n", namespace, "delete", "jobs", "--selector", _ONCE, "--ignore-not-found")
-    cluster.apply_folder(lab, _MANIFESTS / "overlays" / ("suite" if short_limits else "local"))
+    cluster.apply_folder(lab, _MANIFESTS / "overlays" / overlay)
     cluster.apply_folder(lab, ROOT / "deploy/istio/lab")
 
 
 def _roll_over(lab: Lab, running: Sequence[tuple[str, str]]) -> None:
-    """What runs has the image of before: the tag is the version, which other code may share."""
+    """What runs has the image and the settings of before: the tag is the version, which other code may share."""
     for namespace, workload in running:
         cluster.kubectl(lab, "-n", namespace, "rollout", "restart", workload)
 

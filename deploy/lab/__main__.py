@@ -13,12 +13,11 @@ from deploy.lab.lab import Lab
 from deploy.lab.relay import forwarded
 from deploy.lab.up import down, up
 
-# What is forwarded: its name, the gateway, the gateway's port, and how its address begins.
+# What is forwarded, to which port of the ingress, and how its address begins and ends.
 _SEEN = (
-    ("shop", "istio-ingressgateway", 80, "http"),
-    ("shop, TLS", "istio-ingressgateway", 443, "https"),
-    ("admin and API documents", "istio-internalgateway", 80, "http"),
-    ("the same, TLS", "istio-internalgateway", 443, "https"),
+    ("shop", 443, "https", "/"),
+    ("admin", 443, "https", "/admin/"),
+    ("roots in the clear", 80, "http", "/user"),
 )
 
 
@@ -57,9 +56,12 @@ def _arguments() -> argparse.Namespace:
 
 def _see(lab: Lab) -> None:
     with suppress(KeyboardInterrupt), ExitStack() as stack:
-        for name, gateway, port, scheme in _SEEN:
-            host, at = stack.enter_context(forwarded(lab, f"{INGRESS}/{gateway}", port))
-            print(f"{name:24} {scheme}://{host}:{at}/", flush=True)
+        addresses = {
+            port: stack.enter_context(forwarded(lab, f"{INGRESS}/istio-ingressgateway", port)) for port in (80, 443)
+        }
+        for name, port, scheme, path in _SEEN:
+            host, at = addresses[port]
+            print(f"{name:20} {scheme}://{host}:{at}{path}", flush=True)
         print("Interrupt to end.", flush=True)
         signal.pause()
 

@@ -22,6 +22,7 @@ PACKAGES = {
     "modprobe": "kmod",
     "nsenter": "util-linux",
     "mmdebstrap": "mmdebstrap",
+    "buildah": "buildah",
 }
 
 # The node sees these changed or empty, so nothing of the lab's own may be below them.
