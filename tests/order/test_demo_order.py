@@ -31,13 +31,13 @@ def test_the_verdict_is_the_audits(shop: World, monkeypatch: pytest.MonkeyPatch)
     found = Client().get(AUDIT).json()
     assert found["verdict"] == "disagreement"
     (named,) = found["disagreements"]
-    assert named.startswith(f"order/terms-are-the-quotes {order(number).pk}") or str(order(number).pk) in named, named
+    assert str(order(number).pk) in named, named
 
 
 def test_one_asks_at_a_time(transactional_db: None) -> None:
     """Whoever comes meanwhile is told when to come again, and gets a verdict then."""
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as another:
-        another.execute("SELECT pg_advisory_lock(%s)", [demo_order._LOCK])
+        assert another.execute("SELECT pg_try_advisory_lock(%s)", [demo_order._LOCK]).fetchone() == (True,)
         busy = Client().get(AUDIT)
         assert (busy.status_code, busy["Retry-After"]) == (503, "1")
         assert busy.json()["type"].endswith("audit-running")
