@@ -272,6 +272,27 @@ def test_addresses_are_not_file_names(product: None) -> None:
     assert Image.objects.get().state == "waiting"
 
 
+def test_what_is_no_picture_is_not_asked_for_again(host: str, tuned: Tuned) -> None:
+    """The address answers, and with something else: that is final."""
+    tuned(fetch_private=True)
+    pictures.add_address(sku="C-RED", address=f"{host}/big")
+    assert pictures.fetch_due() == 1
+    image = Image.objects.get()
+    assert (image.state, image.error) == ("failed", "This is no picture in JPEG, PNG, WebP, AVIF or GIF.")
+
+
+def test_a_product_has_so_many_pictures_at_most(staff: Client) -> None:
+    """One more is refused, whichever way it comes."""
+    owner = Variant.objects.get(sku="C-RED").product
+    Image.objects.bulk_create(Image(product=owner, position=n) for n in range(pictures.MOST))
+    refused = [
+        upload(staff, drawn()),
+        staff.post(PICTURES, {"address": "https://example.com/x.png"}, content_type="application/json"),
+    ]
+    assert [answer.status_code // 100 for answer in refused] == [4, 4]
+    assert Image.objects.count() == pictures.MOST
+
+
 def _make_due() -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE product_image SET due_at = now() WHERE state = 'waiting'")
