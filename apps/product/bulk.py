@@ -80,9 +80,9 @@ class PriceChange:
 
     def _of(self, variant: Variant) -> tuple[Decimal, Decimal | None]:
         exact = variant.price * (1 + self.percent / 100) if self.amount is None else self.amount
-        if exact >= money.MAX:
-            raise OutOfRange
         price = Money(exact, variant.currency).amount
+        if price >= money.MAX:
+            raise OutOfRange
         compare_at = {"keep": variant.compare_at_price, "before": variant.price, "none": None}[self.compare_at]
         return price, compare_at
 

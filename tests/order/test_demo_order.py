@@ -5,6 +5,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from apps.payment import gateways
 from shop import demo_order
 from tests.order.world import Tuned, World, order
 
@@ -18,26 +19,34 @@ def on_a_laptop(tuned: Tuned) -> None:
 
 
 def test_the_verdict_is_the_audits(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clean; then one row is corrupted, and it is named."""
+    """A corrupted row is named. That all is well is seen by tests/browser: this gateway has other tests' books too."""
     monkeypatch.setattr(demo_order, "_GRACE_S", 0.1)
     number = shop.customer().buy({shop.sku(1): 1}).body["number"]
     shop.rest(number)
     shop.reach(number, "delivered")
-    clean = Client().get(AUDIT)
-    assert (clean.status_code, clean["Cache-Control"]) == (200, "no-store")
-    assert (clean.json()["verdict"], clean.json()["disagreements"]) == ("clean", []), clean.json()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE order_order SET shipping_method = 'pigeon' WHERE number = %s", [number])
-    found = Client().get(AUDIT).json()
+    answer = Client().get(AUDIT)
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    found = answer.json()
     assert found["verdict"] == "disagreement"
-    (named,) = found["disagreements"]
-    assert named.startswith(f"order/terms-are-the-quotes {order(number).pk}") or str(order(number).pk) in named, named
+    named = [line for line in found["disagreements"] if line.startswith("order/")]
+    assert named == [f"order/terms-are-the-quotes {order(number).pk}: {named[0].partition(': ')[2]}"], found
+
+
+def test_books_that_cannot_be_read_are_no_agreement(transactional_db: None, tuned: Tuned) -> None:
+    """The payment company does not answer: the verdict says that it is incomplete, and why."""
+    tuned(gateway_url="http://127.0.0.1:1")
+    gateways.default.cache_clear()
+    found = Client().get(AUDIT).json()
+    gateways.default.cache_clear()
+    assert (found["verdict"], found["disagreements"], len(found["unread"])) == ("incomplete", [], 1), found
 
 
 def test_one_asks_at_a_time(transactional_db: None) -> None:
     """Whoever comes meanwhile is told when to come again, and gets a verdict then."""
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as another:
-        another.execute("SELECT pg_advisory_lock(%s)", [demo_order._LOCK])
+        assert another.execute("SELECT pg_try_advisory_lock(%s)", [demo_order._LOCK]).fetchone() == (True,)
         busy = Client().get(AUDIT)
         assert (busy.status_code, busy["Retry-After"]) == (503, "1")
         assert busy.json()["type"].endswith("audit-running")

@@ -193,6 +193,13 @@ def units(number: str, wanted: Mapping[str, int], *, refund_id: UUID | None = No
         return refunds.refund_units(refund_id=refund_id or uuid4(), order_id=order_id, units=wanted, shipping=shipping)
 
 
+def test_an_amount_is_given_back_once_under_one_id(shop: World, as_order: None) -> None:
+    """Whoever sends it again gets the same refund, also where there would be money left for a second."""
+    found, one = order(delivered(shop)), uuid4()
+    made = [refunds.refund(refund_id=one, order_id=found.pk, amount=Money.parse("5.00", "EUR")) for _ in range(2)]
+    assert ([each.pk for each in made], found.refunds.count()) == ([one, one], 1)
+
+
 def test_units_are_given_back_once(shop: World) -> None:
     """Under one id one refund; of eight who give the same unit back at once one does."""
     sku, one = shop.sku(2, price="10.00"), uuid4()

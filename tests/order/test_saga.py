@@ -1,5 +1,6 @@
 """The saga under failure: lost leases, lost answers, answers nobody expected; and its table of steps."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,7 +17,7 @@ from apps.order import leases, saga, services
 from apps.order.models import Fulfilment, Order
 from apps.order.moves import Move, NoSuchTransition
 from apps.order.states import ENDED, TRANSITIONS, Position, Reason, State
-from shop import context
+from shop import context, faults
 from shop.errors import NoAnswer
 from shop.events.models import Event
 from tests.order.world import Caller, Tuned, World, available, broken, order, timeline
@@ -49,8 +50,6 @@ def opened(shop: World, sku: str, token: str = "tok_always_ok") -> Order:
 
 
 def turn(deferred: bool = True) -> saga.Turn:
-    import time
-
     return saga.Turn(ends=time.monotonic() + 10, lease_s=60, deferred=deferred)
 
 
@@ -190,8 +189,23 @@ def test_a_holder_that_lost_its_lease_writes_nothing(shop: World, as_order: None
     assert (found.step, found.parked, found.attempts) == (Position.RESERVE, False, 0)
 
 
+def test_a_slow_order_leaves_the_rest_of_its_batch_to_others(
+    shop: World, as_order: None, tuned: Tuned, tmp_path: Path
+) -> None:
+    """Once half of the lease is gone: a later one would be driven under a lease about to end."""
+    placed = [opened(shop, shop.sku(1)) for _ in range(2)]
+    saga.leave(placed)
+    tuned(faults=tmp_path, lease_s=4)
+    faults.file_of(tmp_path, "command:order.saga.advance:before").write_text("delay 2.1")
+    assert shop.advance() == 2
+    untouched = [each for each in map(order, (each.number for each in placed)) if each.step == Position.RESERVE]
+    assert [each.lease_until for each in untouched] == [None]
+    for each in placed:
+        shop.rest(each.number)
+
+
 def test_what_there_is_no_time_for_is_anybodys(shop: World, as_order: None, tuned: Tuned) -> None:
-    """A turn that is over, or a batch whose lease is half gone, is let go untouched, and due at once."""
+    """A turn that is over is let go untouched, and due at once."""
     placed = [opened(shop, shop.sku(1)) for _ in range(2)]
     saga.drive(placed[0], saga.Turn(ends=0, lease_s=60, deferred=True))
     saga.leave(placed[1:])
@@ -201,6 +215,16 @@ def test_what_there_is_no_time_for_is_anybodys(shop: World, as_order: None, tune
     tuned(lease_s=2)
     for each in placed:
         shop.rest(each.number)
+
+
+def test_nobody_waits_for_another_beyond_its_budget(shop: World, as_order: None) -> None:
+    """A client whose order somebody else is working on gets its answer in time, and the order stays theirs."""
+    placed = opened(shop, shop.sku(1))
+    began = time.monotonic()
+    saga.settle(placed.pk, budget_s=0.1)
+    assert 0.1 <= time.monotonic() - began < 5
+    found = order(placed.number)
+    assert (found.step, found.lease_epoch) == ("reserve", placed.lease_epoch)
 
 
 def test_an_order_is_not_parked_for_its_own_database(shop: World, as_order: None) -> None:

@@ -556,6 +556,16 @@ def test_no_other_action_takes_a_whole_list(manager: Client, lamps: str) -> None
         assert Product.objects.count() == left
 
 
+@pytest.mark.parametrize("price", ["90000000000.00", "90909090909.09"])
+def test_a_price_beyond_all_bounds_is_refused(manager: Client, lamps: str, price: str) -> None:
+    """In its form, also where it is rounding that makes it too large."""
+    sell("A", price=price)
+    asked = {"how": "percent", "number": "1000" if price.endswith("00") else "10"}
+    asked |= {"compare_at": "keep", "step": "preview"}
+    page = _bulk(manager, "change_price", list(Product.objects.all()), **asked)
+    assert (page.context["plan"], "A price would become too large." in page.text) == (None, True)
+
+
 def test_a_bulk_change_waits_for_who_is_changing_the_same(manager: Client, lamps: str) -> None:
     """And is refused then: what it would write is not what was shown."""
     sell("A", price="10.00")

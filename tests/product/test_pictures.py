@@ -14,9 +14,11 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.db.models import Q
 from django.test import Client
 
 from apps.product import fetching, picture_files, pictures, services, thumbnails
+from apps.product.importing import named_pictures
 from apps.product.models import Image, Variant
 from tests.order.world import Tuned
 from tests.product.test_putting import chair
@@ -252,6 +254,43 @@ def test_an_unreachable_picture_blocks_nothing(tuned: Tuned, host: str) -> None:
         ("waiting", "answered 404"),
         ("ready", ""),
     ]
+
+
+def test_a_waiting_picture_is_one_workers_at_a_time(product: None) -> None:
+    """Whoever has it has it for a while, and is the only one that knows how often it was tried."""
+    added = pictures.add_address(sku="C-RED", address="https://example.com/x.png")
+    assert pictures.claim(Q()) == pictures.Claim(added.pk, "https://example.com/x.png", 1)
+    assert pictures.claim(Q()) is None
+    _make_due()
+    assert pictures.claim(Q()) == pictures.Claim(added.pk, "https://example.com/x.png", 2)
+
+
+def test_addresses_are_not_file_names(product: None) -> None:
+    """Who stores the files that came with an import leaves to the fetcher what has an address."""
+    pictures.add_address(sku="C-RED", address="https://example.com/x.png")
+    assert named_pictures.store_due() == 0
+    assert Image.objects.get().state == "waiting"
+
+
+def test_what_is_no_picture_is_not_asked_for_again(host: str, tuned: Tuned) -> None:
+    """The address answers, and with something else: that is final."""
+    tuned(fetch_private=True)
+    pictures.add_address(sku="C-RED", address=f"{host}/big")
+    assert pictures.fetch_due() == 1
+    image = Image.objects.get()
+    assert (image.state, image.error) == ("failed", "This is no picture in JPEG, PNG, WebP, AVIF or GIF.")
+
+
+def test_a_product_has_so_many_pictures_at_most(staff: Client) -> None:
+    """One more is refused, whichever way it comes."""
+    owner = Variant.objects.get(sku="C-RED").product
+    Image.objects.bulk_create(Image(product=owner, position=n) for n in range(pictures.MOST))
+    refused = [
+        upload(staff, drawn()),
+        staff.post(PICTURES, {"address": "https://example.com/x.png"}, content_type="application/json"),
+    ]
+    assert [answer.status_code // 100 for answer in refused] == [4, 4]
+    assert Image.objects.count() == pictures.MOST
 
 
 def _make_due() -> None:
