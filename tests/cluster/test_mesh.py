@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from itertools import takewhile
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.cluster.toys import MESH, OUTSIDE, Toys
 from tests.cluster.waiting import settled
 
 ANSWERER = f"http://answerer.{MESH}:8000/"
+NAME = "toys.test"  # of the toys at the gateways: every other name is the shop's
 GATEWAYS = {"istio-ingressgateway": "ingressgateway", "istio-internalgateway": "internalgateway"}
 
 
@@ -130,7 +132,7 @@ def route(request: pytest.FixtureRequest, lab: Lab, toys: Toys) -> Iterator[str]
 
 
 def _route(gateway: str) -> Iterator[dict[str, Any]]:
-    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["*"]}
+    server = {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": [NAME]}
     yield {
         "apiVersion": "networking.istio.io/v1",
         "kind": "Gateway",
@@ -142,7 +144,7 @@ def _route(gateway: str) -> Iterator[dict[str, Any]]:
         "kind": "VirtualService",
         "metadata": {"name": "toys", "namespace": MESH},
         "spec": {
-            "hosts": ["*"],
+            "hosts": [NAME],
             "gateways": ["toys"],
             "http": [{"route": [{"destination": {"host": "answerer", "port": {"number": 8000}}}]}],
         },
@@ -153,7 +155,7 @@ def _get(address: tuple[str, int], path: str = "/") -> tuple[int, str]:
     """Status and body; status 0 if there was no answer. A connection of its own."""
     connection = HTTPConnection(*address, timeout=20)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Host": NAME})
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
     except OSError as exc:
@@ -171,19 +173,19 @@ def test_a_gateway_is_reached_from_this_machine(lab: Lab, route: str) -> None:
     assert statuses == [200] * 400
 
 
-def test_the_addresses_are_shown_until_interrupted(lab: Lab, route: str) -> None:
-    """One line per address, each of which leads to its gateway; an interrupt ends all of it quietly."""
+def test_the_addresses_are_shown_until_interrupted(lab: Lab) -> None:
+    """One line per address, each of which leads to the ingress; an interrupt ends all of it quietly."""
     command = [sys.executable, "-m", "deploy.lab", "see"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as seeing:
         assert seeing.stdout
         lines = list(takewhile(lambda line: not line.startswith("Interrupt"), seeing.stdout))
-        ports = [int(line.rsplit(":", 1)[1].strip("/\n")) for line in lines]
-        shop, _, internal, _ = ports
-        settled(lambda: _get(("127.0.0.1", shop if route == "istio-ingressgateway" else internal))[0], 200)
+        addresses = [urlsplit(line.split()[-1]) for line in lines]
+        (clear,) = [address.port or 0 for address in addresses if address.scheme == "http"]
+        assert _get(("127.0.0.1", clear))[0] != 0
         seeing.send_signal(signal.SIGINT)
         _, errors = seeing.communicate(timeout=20)
     assert (seeing.returncode, errors) == (0, "")
-    assert [_get(("127.0.0.1", port))[0] for port in ports] == [0] * 4
+    assert [_get(("127.0.0.1", address.port or 0))[0] for address in addresses] == [0] * 3
 
 
 @pytest.mark.parametrize("sent", ["/a%2Fb", "/a//b", "/a/./b", "/a/x%2F..%2Fb"])
