@@ -128,8 +128,8 @@ def test_where_nobody_listens_the_client_is_cut_off() -> None:
         nobody = taken.getsockname()[1]
     with (
         _relayed(nobody) as (at, _),
+        pytest.raises(ConnectionResetError),  # from here on: the client may hear of it while it connects
         socket.create_connection((LOOPBACK, at), timeout=10) as client,
-        pytest.raises(ConnectionResetError),
     ):
         client.recv(1)
 
