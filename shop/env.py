@@ -63,6 +63,7 @@ class Env:
     carrier_speed: float = 1  # divides the simulated carrier's travelling times
     changes_kept_s: float = 365 * 86400  # of the history of what staff change
     sweep_s: float = 2  # finds what a lost wake-up left behind
+    demo_pictures: int = 1000  # drawn at a first start, at most
     faults: Path | None = None  # folder of armed faults; None: the hooks do nothing
 
     @property
@@ -111,7 +112,12 @@ _TEXTS = {
     "CURRENCY": "currency",
     "MEDIA_STORAGE": "media_storage",
 }
-_INTEGERS = {"MANAGEMENT_PORT": "management_port", "WORKER_THREADS": "worker_threads", "DB_POOL": "db_pool"}
+_INTEGERS = {
+    "MANAGEMENT_PORT": "management_port",
+    "WORKER_THREADS": "worker_threads",
+    "DB_POOL": "db_pool",
+    "DEMO_PICTURES": "demo_pictures",
+}
 _PATHS = {
     "SERVICE_KEYS_DIR": "service_keys",
     "TOKEN_KEYS_DIR": "token_keys",

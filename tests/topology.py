@@ -35,6 +35,7 @@ LIMITS = {
     "GATEWAY_OUTAGE_S": "10",
     "CARRIER_SPEED": "20",
     "PAYMENT_SEED": "suite",
+    "DEMO_PICTURES": "12",  # of 350, which would take most of a minute
 }
 
 

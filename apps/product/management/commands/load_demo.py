@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from apps.product.demo import CATALOGUE, draw
 from apps.product.importing import named_pictures
 from apps.product.models import Variant
+from shop.env import env
 
 _NAMESPACE = UUID("6f0f3f2e-93b5-4f0c-9d0c-2d1a5d7a4c11")  # of the keys under which orders are placed
 _CURRENCY = "EUR"
@@ -114,7 +115,7 @@ def _draw_pictures() -> None:
         rows = [row for row in csv.DictReader(file) if row["Image Src"]]
     rows.reverse()
     rows.sort(key=lambda row: int(row["Image Position"]))
-    names = list(dict.fromkeys(row["Image Src"] for row in rows))
+    names = list(dict.fromkeys(row["Image Src"] for row in rows))[: env.demo_pictures]
     for start in range(0, len(names), _AT_ONCE):
         _draw(names[start : start + _AT_ONCE])
 
