@@ -113,7 +113,7 @@ def _until_drawn(running: dict[str, Any]) -> None:
     while not json.loads((Path(running["var"]) / "demo.json").read_text()).get("loaded"):
         time.sleep(1)
     with psycopg.connect(running["roles"]["product"]["database_url"], autocommit=True) as connection:
-        while connection.execute("SELECT FROM product_image WHERE state = 'waiting' LIMIT 1").fetchone():
+        while connection.execute("SELECT 1 FROM product_image WHERE state = 'waiting' LIMIT 1").fetchone():
             time.sleep(1)
 
 
