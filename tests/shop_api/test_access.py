@@ -1,6 +1,11 @@
 """Who may see and do what; what belongs to someone else does not exist."""
 
+import time
+from uuid import uuid4
+
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shop.roles import ROLES
 from tests.shop_api.client import Shop
@@ -74,4 +79,14 @@ def test_staff_paths_are_for_staff(shop: Shop, path: str, body: dict[str, object
 def test_a_forged_token_is_refused(shop: Shop) -> None:
     """401 with a challenge, also where reading needs no account."""
     answer = shop.anyone.and_headers(Authorization="Bearer a.b.c").get("/order/orders")
+    assert (answer.status, answer.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_token_of_an_unknown_key_is_refused(shop: Shop, role: str) -> None:
+    """401, which a role says after it has asked user for the keys that there are now."""
+    header = {"kid": uuid4().hex, "typ": "at+jwt"}
+    claims = {"sub": str(uuid4()), "exp": time.time() + 60}
+    token = jwt.encode(claims, Ed25519PrivateKey.generate(), algorithm="EdDSA", headers=header)
+    answer = shop.anyone.and_headers(Authorization=f"Bearer {token}").get(f"/{role}")
     assert (answer.status, answer.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
