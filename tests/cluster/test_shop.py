@@ -33,7 +33,7 @@ from tests.shop_api.browser import Browser
 from tests.shop_api.client import Answer, Api, Shop, wait_for
 
 CHECKOUTS = 300
-KILLS = 10
+KILL_EVERY_S = 4
 _WEB = "app.kubernetes.io/component=web"
 _OVERLAYS = ("deploy/kubernetes/overlays/local", "deploy/kubernetes/overlays/suite", "deploy/istio/lab")
 
@@ -253,11 +253,11 @@ def test_pods_killed_during_checkouts_lose_nothing(lab: Lab, shop: Shop) -> None
     killed: list[str] = []
 
     def kill() -> None:
-        while not ended.is_set() and len(killed) < KILLS:
+        while not ended.is_set():
             victim = draw.choice(_pods(lab, "app.kubernetes.io/component in (web, worker)"))["metadata"]["name"]
             cluster.kubectl(lab, "-n", local.SHOP, "delete", "pod", victim, "--grace-period=0", "--force")
             killed.append(victim)
-            ended.wait(6)
+            ended.wait(KILL_EVERY_S)
 
     with ThreadPoolExecutor(9) as pool:
         killing = pool.submit(kill)
@@ -268,7 +268,7 @@ def test_pods_killed_during_checkouts_lose_nothing(lab: Lab, shop: Shop) -> None
         killing.result()
     states = Counter(_at_rest(shop, number) for number in numbers)
     print(f"{len(killed)} pods killed; orders: {dict(states)}")
-    assert len(killed) == KILLS
+    assert len(killed) >= 5
     assert set(states) <= {"delivered", "rejected"}
     assert shop.staff.get("/order/orders?parked=true&limit=100").body["results"] == []
     assert _audit(lab) == (0, "")
