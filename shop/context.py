@@ -15,6 +15,7 @@ _role: ContextVar[str | None] = ContextVar("role", default=env.role)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)  # time.monotonic() seconds
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 traceparent: ContextVar[str] = ContextVar("traceparent", default="")
+baggage: ContextVar[str] = ContextVar("baggage", default="")  # W3C: a tester's wishes, such as version=v2
 end_user: ContextVar[str] = ContextVar("end_user", default="")  # account id a caller vouches for
 staff_actor: ContextVar[str] = ContextVar("staff_actor", default="")  # account id; empty unless staff acts
 change_source: ContextVar[str] = ContextVar("change_source", default="")  # by which way: admin, api, a command

@@ -11,6 +11,7 @@ from shop.env import env
 from shop.problems import response
 
 _LONGEST_ID = 64
+_LONGEST_BAGGAGE = 512  # half of one would be another one: a longer one is dropped
 _MANAGEMENT_PORT = str(env.management_port)
 
 
@@ -36,9 +37,11 @@ class ServiceMiddleware:
         if request.META.get("SERVER_PORT") == _MANAGEMENT_PORT:
             request.urlconf = management_urls.__name__
         role = _role_of(path)
+        baggage = request.headers.get("Baggage", "")
         context.set_role(role)
         context.request_id.set(request.headers.get("X-Request-Id", "")[:_LONGEST_ID] or uuid4().hex)
         context.traceparent.set(request.headers.get("Traceparent", "")[:_LONGEST_ID])
+        context.baggage.set(baggage if len(baggage) <= _LONGEST_BAGGAGE else "")
         if path.endswith("/") and len(path) > 1 and "/admin/" not in path and "/static/" not in path:
             request.path_info = path.rstrip("/")
         answer = self.get_response(request)

@@ -22,7 +22,7 @@ from shop.env import env
 from shop.errors import NoAnswer
 from shop.identity import credentials
 from shop.problems import slug_of
-from shop.roles import permitted
+from shop.roles import may_send
 
 __all__ = ["NoAnswer", "NotPermitted", "Reply", "get", "post"]
 
@@ -74,8 +74,9 @@ def post(
 
 def _call(method: str, role: str, path: str, body: bytes, key: str | None, purpose: str) -> Reply:
     caller = context.current_role()
-    if not permitted(caller, role, purpose):
-        raise NotPermitted(f"{caller} may not reach {role} for {purpose}")
+    bare = path.partition("?")[0]
+    if not may_send(caller, role, purpose, method, bare):
+        raise NotPermitted(f"{caller} may not send {method} {bare} to {role} for {purpose}")
     if connection.in_atomic_block and not _of_a_testcase():
         raise RuntimeError("a call to another role inside a transaction would hold its locks while waiting")
     tries = _TRIES if (method == "GET" or key) and env.peers and not env.mesh else 1
@@ -141,6 +142,8 @@ def _headers(caller: str, role: str, left_s: float, key: str | None) -> dict[str
     }
     if trace := context.traceparent.get():
         headers["Traceparent"] = trace
+    if baggage := context.baggage.get():
+        headers["Baggage"] = baggage
     if key:
         headers["Idempotency-Key"] = key
     return headers

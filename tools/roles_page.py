@@ -4,6 +4,7 @@ Without ``--write`` the exit status is 1 when one of them is stale.
 """
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from shop.roles import ROLES, callers_of
@@ -27,7 +28,7 @@ def table() -> str:
     return "\n".join(rows)
 
 
-def _words(names: frozenset[str]) -> str:
+def _words(names: Collection[str]) -> str:
     return ", ".join(name for name in ROLES if name in names) or "none"
 
 

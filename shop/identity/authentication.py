@@ -11,7 +11,7 @@ from shop.identity import tokens
 from shop.identity.credentials import HEADER, Credential, InvalidCredential, verify
 from shop.identity.models import Account
 from shop.problems import Problem
-from shop.roles import permitted
+from shop.roles import may_send
 
 EVERYONE = ""  # no permission needed, nor an account
 DEADLINE_HEADER = "X-Deadline-Ms"
@@ -87,14 +87,14 @@ class CallingRole:
 
 
 class IsCallingRole(permissions.BasePermission):
-    """Only roles that the table lets in for the view's ``purpose``; without a credential the path is 404."""
+    """Only roles that the table lets send this for the view's ``purpose``; without a credential the path is 404."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, Credential):
             raise Http404
-        callee = context.current_role()
-        if not permitted(request.auth.caller, callee, view.purpose):
-            raise Problem(403, "not-a-caller", f"{request.auth.caller} may not reach {callee} for {view.purpose}.")
+        callee, sent = context.current_role(), (str(request.method), request.path_info)
+        if not may_send(request.auth.caller, callee, view.purpose, *sent):
+            raise Problem(403, "not-a-caller", f"{request.auth.caller} may not send this to {callee}.")
         metrics.INTERNAL_REQUESTS.labels(request.auth.caller, callee, view.purpose).inc()
         return True
 

@@ -46,6 +46,16 @@ def test_a_pair_outside_the_table_is_refused_by_the_callee() -> None:
         assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
 
 
+def test_a_pair_is_permitted_its_own_endpoints_alone() -> None:
+    """Product opens stock at inventory and reserves none: refused by the caller, and by the callee."""
+    path = "/inventory/internal/reservations"
+    with context.working_as("product"), pytest.raises(transport.NotPermitted):
+        transport.post("inventory", path, json_body={})
+    token = credentials.mint(caller="product", callee="inventory")
+    answer = Client().post(path, {}, content_type="application/json", headers={credentials.HEADER: token})
+    assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]) == (403, "not-a-caller")
+
+
 def test_internal_paths_do_not_exist_without_a_credential() -> None:
     """Neither for strangers nor with a forged credential does an internal path do anything."""
     assert Client().get("/order/internal/audit/pending").status_code == 404
