@@ -1,13 +1,18 @@
-"""The cluster that runs in this checkout's folder (or SHOP_LAB), and toys in it."""
+"""The cluster that runs in this checkout's folder (or SHOP_LAB), the shop and toys in it."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from deploy.lab import processes
+from deploy.lab.istio import INGRESS
 from deploy.lab.lab import Lab, LabError
+from deploy.lab.relay import forwarded
 from tests.cluster import toys as services
+from tests.cluster.shop import variables
 from tests.cluster.toys import Toys
+from tests.shop_api.client import Api, Shop
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +30,16 @@ def toys(lab: Lab) -> Iterator[Toys]:
     services.remove(lab)  # of a run that was killed
     yield services.start(lab)
     services.remove(lab)
+
+
+@pytest.fixture(scope="session")
+def shop(lab: Lab) -> Iterator[Shop]:
+    """The shop at an address of this machine, by TLS, and staff signed in."""
+    known = variables(lab)
+    os.environ["SSL_CERT_FILE"] = known["SSL_CERT_FILE"]
+    with forwarded(lab, f"{INGRESS}/istio-ingressgateway", 443) as (host, port):
+        anyone = Api(f"https://{host}:{port}")
+        sign_in = {"email": known["SHOP_STAFF_EMAIL"], "password": known["SHOP_STAFF_PASSWORD"]}
+        token = anyone.post("/user/token", sign_in)
+        assert token.status == 200, token
+        yield Shop(anyone=anyone, staff=anyone.and_headers(Authorization=f"Bearer {token.body['access']}"))

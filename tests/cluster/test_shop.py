@@ -4,7 +4,6 @@ The black-box suite itself runs before: ``make cluster-test``.
 """
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -30,25 +29,12 @@ from deploy.lab.relay import forwarded
 from shop.roles import ROLES, pairs
 from tests.cluster.shop import variables
 from tests.shop_api.browser import Browser
-from tests.shop_api.client import Answer, Api, Shop, wait_for
+from tests.shop_api.client import Answer, Shop, wait_for
 
 CHECKOUTS = 300
 KILL_EVERY_S = 4
 _WEB = "app.kubernetes.io/component=web"
 _OVERLAYS = ("deploy/kubernetes/overlays/local", "deploy/kubernetes/overlays/suite", "deploy/istio/lab")
-
-
-@pytest.fixture(scope="session")
-def shop(lab: Lab) -> Iterator[Shop]:
-    """The shop at an address of this machine, by TLS, and staff signed in."""
-    known = variables(lab)
-    os.environ["SSL_CERT_FILE"] = known["SSL_CERT_FILE"]
-    with forwarded(lab, f"{INGRESS}/istio-ingressgateway", 443) as (host, port):
-        anyone = Api(f"https://{host}:{port}")
-        sign_in = {"email": known["SHOP_STAFF_EMAIL"], "password": known["SHOP_STAFF_PASSWORD"]}
-        token = anyone.post("/user/token", sign_in)
-        assert token.status == 200, token
-        yield Shop(anyone=anyone, staff=anyone.and_headers(Authorization=f"Bearer {token.body['access']}"))
 
 
 def _audit(lab: Lab) -> tuple[int, str]:
