@@ -3,6 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup run split demo test check test-scale test-faults bench audit crash clean
 .PHONY: image push check-deploy
+.PHONY: fault fault-clear
 .PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-audit cluster-test cluster-test-life cluster-packages
 
 PYTHON := .venv/bin/python
@@ -86,6 +87,12 @@ cluster-test: .venv/.lab ## Prove the running cluster and the shop on it: the su
 
 cluster-audit: .venv/.lab ## Do all books in the cluster agree? Silent if they do
 	@exec $(LAB) sh -- $(PYTHON) -m deploy.audit
+
+fault: .venv/.lab ## Break something in the mesh; NAME=delay-inventory, or another of istio/faults
+	@exec $(LAB) sh -- $(PYTHON) -m deploy.faults $(or $(NAME),none)
+
+fault-clear: .venv/.lab ## Mend all that make fault broke
+	@exec $(LAB) sh -- $(PYTHON) -m deploy.faults clear
 
 cluster-test-life: .venv/.lab ## Two clusters side by side, killed and ended: nothing may stay (slow)
 	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster/test_life.py

@@ -31,15 +31,26 @@ def variables(lab: Lab) -> dict[str, str]:
         "SHOP_STAFF_EMAIL": admin["email"],
         "SHOP_STAFF_PASSWORD": admin["password"],
         "SHOP_AUDIT": shlex.join([sys.executable, "-m", "deploy.audit"]),
-        "SHOP_METRICS": " ".join(f"http://{address}:{_MANAGEMENT_PORT}" for address in _web_pods(lab)),
+        "SHOP_METRICS": " ".join(f"http://{address}:{_MANAGEMENT_PORT}" for address in _answering(lab)),
         "SHOP_TOPOLOGY": "cluster",
         "SSL_CERT_FILE": trusted,
         "CURL_CA_BUNDLE": trusted,
     }
 
 
-def _web_pods(lab: Lab) -> list[str]:
+def _answering(lab: Lab) -> list[str]:
     """Addresses of the pods that answer requests."""
-    web = ("-n", local.SHOP, "get", "pods", "--selector=app.kubernetes.io/component=web")
-    pods: list[dict[str, Any]] = cluster.kubectl_json(lab, *web)["items"]
-    return sorted(pod["status"]["podIP"] for pod in pods)
+    return sorted(pod["status"]["podIP"] for pod in pods(lab, "app.kubernetes.io/component=web"))
+
+
+def audit(lab: Lab) -> tuple[int, str]:
+    """Exit status and output of the operator's Job."""
+    command = cluster.in_network(lab, sys.executable, "-m", "deploy.audit")
+    done = subprocess.run(command, cwd=ROOT, env=lab.environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def pods(lab: Lab, selector: str) -> list[dict[str, Any]]:
+    """Those of the shop that are not on their way out."""
+    found = cluster.kubectl_json(lab, "-n", local.SHOP, "get", "pods", "--selector", selector)["items"]
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]

@@ -7,19 +7,13 @@ import json
 import random
 import subprocess
 import sys
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from functools import partial
+from contextlib import closing
 from http.client import HTTPConnection
-from typing import Any
 from uuid import uuid4
 
 import pytest
-import urllib3
 
 from deploy import local
 from deploy.lab import cluster
@@ -27,26 +21,14 @@ from deploy.lab.istio import INGRESS
 from deploy.lab.lab import ROOT, Lab
 from deploy.lab.relay import forwarded
 from shop.roles import ROLES, pairs
-from tests.cluster.shop import variables
+from tests.cluster.customers import at_rest, checkouts, loaded, pods_killed, status
+from tests.cluster.shop import audit, pods, variables
 from tests.shop_api.browser import Browser
-from tests.shop_api.client import Answer, Shop, wait_for
+from tests.shop_api.client import Shop
 
 CHECKOUTS = 300
-KILL_EVERY_S = 4
 _WEB = "app.kubernetes.io/component=web"
 _OVERLAYS = ("deploy/kubernetes/overlays/local", "deploy/kubernetes/overlays/suite", "deploy/istio/lab")
-
-
-def _audit(lab: Lab) -> tuple[int, str]:
-    """Exit status and output of the operator's Job."""
-    command = cluster.in_network(lab, sys.executable, "-m", "deploy.audit")
-    done = subprocess.run(command, cwd=ROOT, env=lab.environment(), capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
-
-
-def _pods(lab: Lab, selector: str) -> list[dict[str, Any]]:
-    found = cluster.kubectl_json(lab, "-n", local.SHOP, "get", "pods", "--selector", selector)["items"]
-    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
 @pytest.mark.parametrize("overlay", _OVERLAYS)
@@ -65,12 +47,12 @@ def test_istioctl_finds_nothing_wrong_with_the_shop(lab: Lab) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_plaintext_to_a_pod_is_refused(lab: Lab, shop: Shop, role: str) -> None:
     """From the node, which no NetworkPolicy keeps out: its management port answers, the mesh's port does not."""
-    address = _pods(lab, f"app={role}-service,{_WEB}")[0]["status"]["podIP"]
-    assert _plain_status(lab, address, 8001, "/health") == 200
-    assert _plain_status(lab, address, 8000, f"/{role}") == 0
+    address = pods(lab, f"app={role}-service,{_WEB}")[0]["status"]["podIP"]
+    assert _plainstatus(lab, address, 8001, "/health") == 200
+    assert _plainstatus(lab, address, 8000, f"/{role}") == 0
 
 
-def _plain_status(lab: Lab, address: str, port: int, path: str) -> int:
+def _plainstatus(lab: Lab, address: str, port: int, path: str) -> int:
     """Status of a GET in the clear from the node's network; 0 for no answer."""
     script = (
         "import http.client, sys\n"
@@ -177,7 +159,7 @@ def test_load_brings_pods_of_product_and_quiet_takes_them_away(lab: Lab, shop: S
         return int(found["status"].get("readyReplicas", 0))
 
     before = replicas()
-    with _loaded(8, lambda: shop.anyone.get(f"/product/products?price_max={random.randrange(10**6)}")):
+    with loaded(8, lambda: shop.anyone.get(f"/product/products?price_max={random.randrange(10**6)}")):
         cluster.wait_for("more pods under load", lambda: replicas() > before, within_s=240)
     cluster.wait_for("as many as before when it is quiet", lambda: replicas() == before, within_s=300)
 
@@ -189,10 +171,10 @@ def test_every_role_rolls_over_without_a_failed_request(lab: Lab, shop: Shop) ->
     paths = [f"/{role}" for role in ROLES]
 
     def ask() -> None:
-        statuses[_status(lambda: shop.anyone.get(random.choice(paths)))] += 1
-        statuses[_status(lambda: shop.anyone.post("/cart/items", {"sku": sku, "quantity": 1}))] += 1
+        statuses[status(lambda: shop.anyone.get(random.choice(paths)))] += 1
+        statuses[status(lambda: shop.anyone.post("/cart/items", {"sku": sku, "quantity": 1}))] += 1
 
-    with _loaded(2, ask):
+    with loaded(2, ask):
         for role in ROLES:
             for workload in _workloads(lab, role):
                 cluster.kubectl(lab, "-n", local.SHOP, "rollout", "restart", workload)
@@ -207,99 +189,20 @@ def _workloads(lab: Lab, role: str) -> list[str]:
     return cluster.kubectl(lab, "-n", local.SHOP, "get", "deployment", "-l", selector, "--output=name").split()
 
 
-def _status(send: Callable[[], Any]) -> int:
-    """0 for no answer."""
-    try:
-        return int(send().status)
-    except urllib3.exceptions.HTTPError:
-        return 0
-
-
-@contextmanager
-def _loaded(threads: int, send: Callable[[], Any]) -> Iterator[None]:
-    """So many clients, each sending one request after the other."""
-    ended = threading.Event()
-
-    def client() -> None:
-        while not ended.is_set():
-            send()
-
-    with ThreadPoolExecutor(threads) as pool:
-        clients = [pool.submit(client) for _ in range(threads)]
-        try:
-            yield
-        finally:
-            ended.set()
-    for each in clients:
-        each.result()
-
-
 def test_pods_killed_during_checkouts_lose_nothing(lab: Lab, shop: Shop) -> None:
     """Every client repeats its key until it has an answer; then no order is stuck or parked and all books agree."""
-    sku = shop.product(on_hand=2 * CHECKOUTS)
     seed = uuid4().hex[:8]
     print(f"seed {seed}")
-    draw, ended = random.Random(seed), threading.Event()
-    killed: list[str] = []
-
-    def kill() -> None:
-        while not ended.is_set():
-            victim = draw.choice(_pods(lab, "app.kubernetes.io/component in (web, worker)"))["metadata"]["name"]
-            cluster.kubectl(lab, "-n", local.SHOP, "delete", "pod", victim, "--grace-period=0", "--force")
-            killed.append(victim)
-            ended.wait(KILL_EVERY_S)
-
-    with ThreadPoolExecutor(9) as pool:
-        killing = pool.submit(kill)
-        try:
-            numbers = list(pool.map(lambda each: _checkout(shop, sku, f"{seed}-{each}"), range(CHECKOUTS)))
-        finally:
-            ended.set()
-        killing.result()
-    states = Counter(_at_rest(shop, number) for number in numbers)
+    with pods_killed(lab, random.Random(seed)) as killed:
+        numbers = checkouts(shop, CHECKOUTS, seed)
+    states = at_rest(shop, numbers)
     print(f"{len(killed)} pods killed; orders: {dict(states)}")
     assert len(killed) >= 5
     assert set(states) <= {"delivered", "rejected"}
     assert shop.staff.get("/order/orders?parked=true&limit=100").body["results"] == []
-    assert _audit(lab) == (0, "")
-
-
-def _checkout(shop: Shop, sku: str, key: str) -> str:
-    """The order's number: a quote that expired during an outage is followed by another, under a key of its own."""
-    for attempt in range(10):
-        quote = _answered(partial(shop.quote, shop.anyone, sku)).body["id"]
-        placed = _answered(partial(shop.pay, shop.anyone, quote, key=f"{key}-{attempt}"))
-        if placed.status in {201, 202}:
-            return str(placed.body["number"])
-        assert placed.problem == "quote-expired", placed
-    raise AssertionError(f"{key}: no quote lived long enough")
-
-
-def _answered(send: Callable[[], Answer], within_s: float = 180) -> Answer:
-    """Send until there is an answer: no connection, 5xx and ``request-in-progress`` are none."""
-    end = time.monotonic() + within_s
-    while True:
-        try:
-            answer = send()
-        except urllib3.exceptions.HTTPError:
-            answer = None
-        if answer and answer.status < 500 and answer.problem != "request-in-progress":
-            return answer
-        assert time.monotonic() < end, answer
-        time.sleep(0.5)
-
-
-def _at_rest(shop: Shop, number: str) -> str:
-    """The state in which an order ends."""
-    return str(
-        wait_for(
-            lambda: _answered(partial(shop.staff.get, f"/order/orders/{number}")).body["status"],
-            lambda state: state in {"delivered", "rejected"},
-            within_s=180,
-        )
-    )
+    assert audit(lab) == (0, "")
 
 
 def test_the_operator_finds_that_all_books_agree(lab: Lab, shop: Shop) -> None:
     """As a Job of the operator's own identity, silent."""
-    assert _audit(lab) == (0, "")
+    assert audit(lab) == (0, "")

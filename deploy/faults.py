@@ -1,0 +1,93 @@
+"""``python -m deploy.faults NAME | clear``: a fault of istio/faults/ in the cluster that kubectl speaks to.
+
+``clear`` brings back every route that any fault changes. ISTIO_OVERLAY names another overlay than the lab's,
+relative to the checkout. A fault of a role's versions replaces the weights of a canary that is under way.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.release import ROOT
+
+FAULTS = ROOT / "istio/faults"
+_OVERLAY = "deploy/istio/lab"
+_CLEAR = "clear"
+
+Manifest = dict[str, Any]
+
+
+class Refused(Exception):
+    """One line that says why."""
+
+
+def names() -> list[str]:
+    """Of all faults there are."""
+    return sorted(folder.name for folder in FAULTS.iterdir())
+
+
+def routes(fault: str | None) -> list[Manifest]:
+    """What to apply: the routes that ``fault`` changes, as changed; with None those of all faults, unchanged.
+
+    Raises Refused.
+    """
+    changed = {target for name in ([fault] if fault else names()) for target in _targets(name)}
+    return [route for route in _rendered(fault) if _key(route) in changed]
+
+
+def apply(fault: str | None) -> None:
+    """Put ``fault`` into the cluster; None clears all. Raises Refused."""
+    manifest = yaml.safe_dump_all(routes(fault))
+    _kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", text=manifest)
+
+
+def _targets(fault: str) -> list[tuple[str, str]]:
+    component = yaml.safe_load((FAULTS / fault / "kustomization.yaml").read_text())
+    return [(patch["target"]["kind"], patch["target"]["name"]) for patch in component["patches"]]
+
+
+def _key(route: Manifest) -> tuple[str, str]:
+    return route["kind"], route["metadata"]["name"]
+
+
+def _rendered(fault: str | None) -> list[Manifest]:
+    overlay = ROOT / os.environ.get("ISTIO_OVERLAY", _OVERLAY)
+    with tempfile.TemporaryDirectory(dir=ROOT / "deploy", prefix=".fault-") as folder:
+        combined: Manifest = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [os.path.relpath(overlay, folder)],
+            "components": [os.path.relpath(FAULTS / fault, folder)] if fault else [],
+        }
+        (Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(combined))
+        return list(yaml.safe_load_all(_kubectl("kustomize", folder)))
+
+
+def _kubectl(*arguments: str, text: str | None = None) -> str:
+    done = subprocess.run(["kubectl", *arguments], input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Refused(done.stderr.strip().splitlines()[-1])
+    return done.stdout
+
+
+def main() -> int:
+    """Exit status 0, or 1 with one line."""
+    chosen = sys.argv[1] if len(sys.argv) == 2 else ""
+    if chosen not in {_CLEAR, *names()}:
+        print(f"no fault {chosen!r}; there are: {', '.join(names())}; or {_CLEAR}", file=sys.stderr)
+        return 1
+    try:
+        apply(None if chosen == _CLEAR else chosen)
+    except Refused as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

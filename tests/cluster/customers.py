@@ -1,0 +1,119 @@
+"""Customers in the cluster, while something happens to it: load, checkouts, and pods that are killed."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import urllib3
+
+from deploy import local
+from deploy.lab import cluster
+from deploy.lab.lab import Lab
+from tests.cluster.shop import pods
+from tests.shop_api.client import Answer, Shop, wait_for
+
+_KILL_EVERY_S = 4
+_KILLED = "app.kubernetes.io/component in (web, worker)"
+
+
+def status(send: Callable[[], Any]) -> int:
+    """0 for no answer."""
+    try:
+        return int(send().status)
+    except urllib3.exceptions.HTTPError:
+        return 0
+
+
+@contextmanager
+def loaded(threads: int, send: Callable[[], Any]) -> Iterator[None]:
+    """So many clients, each sending one request after the other."""
+    ended = threading.Event()
+
+    def client() -> None:
+        while not ended.is_set():
+            send()
+
+    with ThreadPoolExecutor(threads) as pool:
+        clients = [pool.submit(client) for _ in range(threads)]
+        try:
+            yield
+        finally:
+            ended.set()
+    for each in clients:
+        each.result()
+
+
+@contextmanager
+def pods_killed(lab: Lab, draw: random.Random) -> Iterator[list[str]]:
+    """A pod of the shop is killed every few seconds, drawn from all; yields the names of those so far."""
+    ended = threading.Event()
+    killed: list[str] = []
+
+    def kill() -> None:
+        while not ended.is_set():
+            victim = draw.choice(pods(lab, _KILLED))["metadata"]["name"]
+            cluster.kubectl(lab, "-n", local.SHOP, "delete", "pod", victim, "--grace-period=0", "--force")
+            killed.append(victim)
+            ended.wait(_KILL_EVERY_S)
+
+    with ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(kill)
+        try:
+            yield killed
+        finally:
+            ended.set()
+    killing.result()
+
+
+def checkouts(shop: Shop, count: int, seed: str) -> list[str]:
+    """The numbers of so many orders, of eight customers at a time; each repeats its key until it has an answer."""
+    sku = shop.product(on_hand=2 * count)
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda each: _checkout(shop, sku, f"{seed}-{each}"), range(count)))
+
+
+def at_rest(shop: Shop, numbers: list[str]) -> Counter[str]:
+    """How many of the orders ended in which state."""
+    return Counter(_at_rest(shop, number) for number in numbers)
+
+
+def _checkout(shop: Shop, sku: str, key: str) -> str:
+    """The order's number: a quote that expired during an outage is followed by another, under a key of its own."""
+    for attempt in range(10):
+        quote = answered(partial(shop.quote, shop.anyone, sku)).body["id"]
+        placed = answered(partial(shop.pay, shop.anyone, quote, key=f"{key}-{attempt}"))
+        if placed.status in {201, 202}:
+            return str(placed.body["number"])
+        assert placed.problem == "quote-expired", placed
+    raise AssertionError(f"{key}: no quote lived long enough")
+
+
+def answered(send: Callable[[], Answer], within_s: float = 180) -> Answer:
+    """Send until there is an answer: no connection, 5xx and ``request-in-progress`` are none."""
+    end = time.monotonic() + within_s
+    while True:
+        try:
+            answer = send()
+        except urllib3.exceptions.HTTPError:
+            answer = None
+        if answer and answer.status < 500 and answer.problem != "request-in-progress":
+            return answer
+        assert time.monotonic() < end, answer
+        time.sleep(0.5)
+
+
+def _at_rest(shop: Shop, number: str) -> str:
+    """The state in which an order ends."""
+    return str(
+        wait_for(
+            lambda: answered(partial(shop.staff.get, f"/order/orders/{number}")).body["status"],
+            lambda state: state in {"delivered", "rejected"},
+            within_s=180,
+        )
+    )
