@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup run split demo test check test-scale test-faults bench audit crash clean
 .PHONY: image push check-deploy
-.PHONY: fault fault-clear
+.PHONY: fault fault-clear mesh-cost
 .PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-audit cluster-test cluster-test-life cluster-packages
 
 PYTHON := .venv/bin/python
@@ -93,6 +93,9 @@ fault: .venv/.lab ## Break something in the mesh; NAME=delay-inventory, or anoth
 
 fault-clear: .venv/.lab ## Mend all that make fault broke
 	@exec $(LAB) sh -- $(PYTHON) -m deploy.faults clear
+
+mesh-cost: .venv/.lab ## What a hop through the mesh costs, beside the same hop without it
+	@exec $(PYTHON) -m tools.mesh_cost
 
 cluster-test-life: .venv/.lab ## Two clusters side by side, killed and ended: nothing may stay (slow)
 	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster/test_life.py

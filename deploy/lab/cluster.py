@@ -30,6 +30,11 @@ def kubectl_json(lab: Lab, *arguments: str) -> dict[str, Any]:
     return answer
 
 
+def output(lab: Lab, *command: str) -> str:
+    """What any other command prints that runs in the lab's network. Raises LabError with its last words."""
+    return _output(in_network(lab, *command), lab, None)
+
+
 def istioctl(lab: Lab, *arguments: str) -> str:
     """The same for istioctl."""
     return _output(in_network(lab, str(lab.binaries / "istioctl"), *arguments), lab, None)
