@@ -15,7 +15,7 @@ from deploy.image import __main__ as image
 from deploy.image.cache import OUT
 from deploy.image.engines import TARGETS, Failed
 from deploy.lab import cluster
-from deploy.lab.istio import INGRESS
+from deploy.lab.istio import GATEWAYS, INGRESS
 from deploy.lab.lab import Lab, LabError
 from deploy.lab.progress import Progress
 from deploy.release import ROOT, version
@@ -49,6 +49,8 @@ def install(lab: Lab, *, short_limits: bool = False) -> None:
         _applied(lab, overlay).touch()
     with progress.step("waiting for every pod"):
         _wait_for_pods(lab)
+    with progress.step("applying the routes"):  # after the pods: weight without pods is 503
+        cluster.apply_folder(lab, ROOT / "deploy/istio/lab")
     with progress.step("waiting for stock and three orders"):
         _wait_for_jobs(lab)
     progress.say("the shop is ready: make cluster-see")
@@ -65,12 +67,11 @@ def _applied(lab: Lab, overlay: str) -> Path:
 
 
 def _apply(lab: Lab, overlay: str) -> None:
-    ingress, _ = cluster.service_address(lab, f"{INGRESS}/istio-ingressgateway", 443)
-    cluster.apply(lab, local.written(hosts=[ingress]))
+    gateways = [cluster.service_address(lab, f"{INGRESS}/{name}", 443)[0] for name in GATEWAYS]
+    cluster.apply(lab, local.written(hosts=gateways))
     for namespace in _NAMESPACES:
         cluster.kubectl(lab, "-n", namespace, "delete", "jobs", "--selector", _ONCE, "--ignore-not-found")
     cluster.apply_folder(lab, _MANIFESTS / "overlays" / overlay)
-    cluster.apply_folder(lab, ROOT / "deploy/istio/lab")
 
 
 def _roll_over(lab: Lab, running: Sequence[tuple[str, str]]) -> None:

@@ -3,7 +3,7 @@
 Prints the manifest's path: ``kubectl apply --server-side --filename "$(python -m deploy.local)"``. A second
 call makes what is missing, and certificates afresh; passwords, keys and the CA stay. ``demo.json`` beside it
 is how staff sign in, ``ca.crt`` what a client trusts. SHOP_VAR names another folder than var, SHOP_HOSTS more
-names of the ingress, separated by commas.
+names of the gateways, separated by commas.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from deploy import authentication
 from deploy.certificates import Authority, Pair
 from deploy.release import ROOT
 from deploy.secrets import PUBLIC_KEYS
@@ -25,7 +26,7 @@ from shop.roles import KEYS, OPERATOR, ROLES
 
 SHOP, DATA, INGRESS = "shop", "shop-data", "istio-ingress"
 SERVERS = ("postgres", "valkey", "mail", "payment-gateway")
-_GATEWAY = "istio-ingressgateway"
+_GATEWAYS = ("istio-ingressgateway", "istio-internalgateway")
 _TRUST = "/etc/shop/ca/ca.crt"
 _STAFF = "admin@example.com"
 
@@ -42,7 +43,8 @@ class Installation:
         self._passwords: dict[str, str] = json.loads(self._file.read_text()) if self._file.exists() else {}
         self.authority = Authority.of(folder)
         keyfiles.make_service_keys(folder / "services", [*ROLES, OPERATOR])
-        keyfiles.make_token_keys(folder / "tokens")
+        self.tokens = folder / "tokens"
+        keyfiles.make_token_keys(self.tokens)
 
     def password(self, name: str) -> str:
         """The one of that name, made by the first call. Its alphabet needs no escaping in an address."""
@@ -55,8 +57,15 @@ class Installation:
         """Write the manifest and the sign-in; returns the manifest's path."""
         manifest = self.folder / "secrets.yaml"
         self._keep(self.folder / "demo.json", self._sign_in())
-        self._keep(manifest, yaml.safe_dump_all([*self._shop(), *self._data(), *self._ingress(hosts)], sort_keys=False))
+        made = [*self._shop(), *self.token_keys(), *self._data(), *self._ingress(hosts)]
+        self._keep(manifest, yaml.safe_dump_all(made, sort_keys=False))
         return manifest
+
+    def token_keys(self) -> Iterator[Manifest]:
+        """Role user's own keys, and their public halves as the gateways know them."""
+        files = [path for path in sorted(self.tokens.iterdir()) if not path.name.startswith(".")]
+        yield _secret(SHOP, f"{KEYS}-token-keys", {path.name: path.read_text() for path in files})
+        yield authentication.manifest(INGRESS, keyfiles.public_set(self.tokens))
 
     def _shop(self) -> Iterator[Manifest]:
         for role in ROLES:
@@ -64,8 +73,6 @@ class Installation:
         for name in (*ROLES, OPERATOR):
             key = (self.folder / "services" / f"{name}.pem").read_text()
             yield _secret(SHOP, f"{name}-service-key", {f"{name}.pem": key})
-        tokens = [path for path in sorted((self.folder / "tokens").iterdir()) if not path.name.startswith(".")]
-        yield _secret(SHOP, f"{KEYS}-token-keys", {path.name: path.read_text() for path in tokens})
         yield _secret(SHOP, "demo-sign-in", {"demo.json": self._sign_in()})
         public = (self.folder / "services" / keyfiles.PUBLIC).read_text()
         yield _config(SHOP, PUBLIC_KEYS, {keyfiles.PUBLIC: public})
@@ -108,8 +115,10 @@ class Installation:
         yield _config(DATA, "local-ca", {"ca.crt": self.authority.pem})
 
     def _ingress(self, hosts: list[str]) -> Iterator[Manifest]:
-        names = [f"{_GATEWAY}.{INGRESS}.svc.cluster.local", f"{_GATEWAY}.{INGRESS}.svc", "shop.localhost", "localhost"]
-        yield _tls(INGRESS, "shop-tls", self.authority.issue([*names, "127.0.0.1", *hosts]))
+        """One certificate for both gateways."""
+        names = [f"{gateway}.{INGRESS}.{domain}" for gateway in _GATEWAYS for domain in ("svc.cluster.local", "svc")]
+        own = ["shop.localhost", "admin.localhost", "localhost", "127.0.0.1"]
+        yield _tls(INGRESS, "shop-tls", self.authority.issue([*names, *own, *hosts]))
 
     def _sign_in(self) -> str:
         return json.dumps({"admin": {"email": _STAFF, "password": self.password("staff")}}, indent=2)
@@ -141,7 +150,7 @@ def folder() -> Path:
 
 
 def written(*, hosts: list[str]) -> Path:
-    """The manifest, written anew; ``hosts`` are more names and addresses of the ingress."""
+    """The manifest, written anew; ``hosts`` are more names and addresses of the gateways."""
     named = [host for host in os.environ.get("SHOP_HOSTS", "").split(",") if host]
     return Installation(folder()).write([*named, *hosts])
 

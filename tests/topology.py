@@ -80,6 +80,7 @@ def variables(topology: dict[str, Any]) -> dict[str, str]:
     audit = ["env", f"SHOP_VAR={topology['var']}", sys.executable, str(ROOT / "manage.py"), "audit"]
     return {
         "SHOP_BASE_URL": topology["base_url"],
+        "SHOP_OFFICE_URL": topology["base_url"],
         "SHOP_STAFF_EMAIL": admin["email"],
         "SHOP_STAFF_PASSWORD": admin["password"],
         "SHOP_AUDIT": shlex.join(audit),

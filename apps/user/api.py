@@ -19,7 +19,7 @@ from apps.user.models import Address
 from shop import metrics
 from shop.env import env
 from shop.idempotency import keys
-from shop.identity import keyfiles, keyring, passwords, throttle, tokens
+from shop.identity import issuing, keyfiles, keyring, passwords, throttle
 from shop.identity.authentication import ServiceAuthentication
 from shop.identity.credentials import Credential
 from shop.identity.models import Account
@@ -234,7 +234,7 @@ def _me(account: Account) -> dict[str, Any]:
 
 
 def _tokens(signed: sessions.Signed) -> Response:
-    body = {"access": signed.access, "refresh": signed.refresh, "expires_in": tokens.LIFETIME_S}
+    body = {"access": signed.access, "refresh": signed.refresh, "expires_in": issuing.LIFETIME_S}
     return Response(body, headers={"Cache-Control": "no-store"})  # RFC 6749, 5.1
 
 

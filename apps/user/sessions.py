@@ -34,7 +34,7 @@ class InvalidRefreshToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What keeps a client signed in; ``access`` lives for ``tokens.LIFETIME_S``."""
+    """What keeps a client signed in; ``access`` lives for ``issuing.LIFETIME_S``."""
 
     access: str
     refresh: str

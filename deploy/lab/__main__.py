@@ -8,16 +8,16 @@ import sys
 from contextlib import ExitStack, suppress
 
 from deploy.lab import cluster, preflight, status
-from deploy.lab.istio import INGRESS
+from deploy.lab.istio import INGRESS, INTERNAL, PUBLIC
 from deploy.lab.lab import Lab
 from deploy.lab.relay import forwarded
 from deploy.lab.up import down, up
 
-# What is forwarded, to which port of the ingress, and how its address begins and ends.
+# What is forwarded, to which gateway and port, and how its address begins and ends.
 _SEEN = (
-    ("shop", 443, "https", "/"),
-    ("admin", 443, "https", "/admin/"),
-    ("roots in the clear", 80, "http", "/user"),
+    ("shop", PUBLIC, 443, "https", "/"),
+    ("admin", INTERNAL, 443, "https", "/admin/"),
+    ("roots in the clear", PUBLIC, 80, "http", "/user"),
 )
 
 
@@ -56,11 +56,8 @@ def _arguments() -> argparse.Namespace:
 
 def _see(lab: Lab) -> None:
     with suppress(KeyboardInterrupt), ExitStack() as stack:
-        addresses = {
-            port: stack.enter_context(forwarded(lab, f"{INGRESS}/istio-ingressgateway", port)) for port in (80, 443)
-        }
-        for name, port, scheme, path in _SEEN:
-            host, at = addresses[port]
+        for name, gateway, port, scheme, path in _SEEN:
+            host, at = stack.enter_context(forwarded(lab, f"{INGRESS}/{gateway}", port))
             print(f"{name:20} {scheme}://{host}:{at}{path}", flush=True)
         print("Interrupt to end.", flush=True)
         signal.pause()
@@ -68,8 +65,8 @@ def _see(lab: Lab) -> None:
 
 def _shell(lab: Lab, command: list[str]) -> int:
     """The exit status of the shell or command."""
-    ingress, _ = cluster.service_address(lab, f"{INGRESS}/istio-ingressgateway", 80)
-    internal, _ = cluster.service_address(lab, f"{INGRESS}/istio-internalgateway", 80)
+    ingress, _ = cluster.service_address(lab, f"{INGRESS}/{PUBLIC}", 80)
+    internal, _ = cluster.service_address(lab, f"{INGRESS}/{INTERNAL}", 80)
     environment = {**lab.environment(), "INGRESS": f"http://{ingress}", "INTERNAL": f"http://{internal}"}
     if not command:
         print(f"kubectl and istioctl are on PATH. Shop: {environment['INGRESS']}  ($INGRESS)  admin: $INTERNAL")

@@ -8,7 +8,7 @@ from deploy.lab.lab import MANIFESTS, Lab, LabError
 
 SYSTEM = "istio-system"
 INGRESS = "istio-ingress"
-GATEWAYS = ("istio-ingressgateway", "istio-internalgateway")
+PUBLIC, INTERNAL = GATEWAYS = ("istio-ingressgateway", "istio-internalgateway")  # INTERNAL has admin and API documents
 
 
 def install(lab: Lab) -> None:

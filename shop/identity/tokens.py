@@ -7,7 +7,7 @@ account's id, whether it runs the shop, and in which staff roles. It cannot be r
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -15,13 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from shop import context
 from shop.env import env
-from shop.identity import keyfiles, keyring
+from shop.identity import issuing, keyfiles, keyring
 from shop.identity.models import Account
 
-TYPE = "at+jwt"
-ISSUER = "shop/user"
-AUDIENCE = "shop"
-LIFETIME_S = 15 * 60
 _SKEW_S = 5  # between the clocks of two machines
 _REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
 
@@ -53,20 +49,15 @@ class Claims:
 
 def mint(account: Account) -> str:
     """An access token of ``account``, under the active key. Raises ImproperlyConfigured without one."""
-    now = int(time.time())
-    claims = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": str(account.pk),
-        "iat": now,
-        "exp": now + LIFETIME_S,
-        "jti": uuid4().hex,
-        "is_staff": account.is_staff,
-        "is_superuser": account.is_superuser,
-        "staff_roles": account.staff_roles,
-    }
     kid, key = signing_key()
-    return jwt.encode(claims, key, algorithm="EdDSA", headers={"typ": TYPE, "kid": kid})
+    return issuing.signed(
+        str(account.pk),
+        kid=kid,
+        key=key,
+        is_staff=account.is_staff,
+        is_superuser=account.is_superuser,
+        staff_roles=account.staff_roles,
+    )
 
 
 def verify(token: str) -> Claims:
@@ -83,15 +74,15 @@ def verify(token: str) -> Claims:
 def _verified(role: str, token: str) -> Claims:
     try:
         header = jwt.get_unverified_header(token)
-        if header.get("typ") != TYPE:
+        if header.get("typ") != issuing.TYPE:
             raise InvalidToken("not an access token")
         kid = str(header.get("kid"))
         claims = jwt.decode(
             token,
             key_of(role, kid),
             algorithms=["EdDSA"],
-            audience=AUDIENCE,
-            issuer=ISSUER,
+            audience=issuing.AUDIENCE,
+            issuer=issuing.ISSUER,
             leeway=_SKEW_S,
             options={"require": _REQUIRED},
         )

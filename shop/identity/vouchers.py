@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 import jwt
 
-from shop.identity import tokens
+from shop.identity import issuing, tokens
 from shop.identity.models import Account
 
 TYPE = "signon+jwt"
@@ -52,7 +52,7 @@ def mint(*, account: Account, role: str, state: str, path: str, until: float) ->
     """A voucher for a browser that holds the secret of ``state``. Raises ImproperlyConfigured without a key."""
     now = int(time.time())
     claims = {
-        "iss": tokens.ISSUER,
+        "iss": issuing.ISSUER,
         "aud": role,
         "sub": str(account.pk),
         "iat": now,
@@ -87,7 +87,7 @@ def verify(token: str, *, role: str, secret: str) -> Voucher:
             key,
             algorithms=["EdDSA"],
             audience=role,
-            issuer=tokens.ISSUER,
+            issuer=issuing.ISSUER,
             leeway=_SKEW_S,
             options={"require": _REQUIRED},
         )

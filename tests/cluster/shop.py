@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy import local
 from deploy.lab import cluster
-from deploy.lab.istio import INGRESS
+from deploy.lab.istio import GATEWAYS, INGRESS
 from deploy.lab.lab import ROOT, Lab
 
 _MANAGEMENT_PORT = 8001
@@ -23,11 +23,12 @@ def run(lab: Lab, command: Sequence[str]) -> int:
 
 def variables(lab: Lab) -> dict[str, str]:
     """As those of the other topologies, and what trusts the ingress' certificate."""
-    ingress, _ = cluster.service_address(lab, f"{INGRESS}/istio-ingressgateway", 443)
+    ingress, office = (cluster.service_address(lab, f"{INGRESS}/{name}", 443)[0] for name in GATEWAYS)
     admin = json.loads((local.folder() / "demo.json").read_text())["admin"]
     trusted = str(local.folder() / "ca.crt")
     return {
         "SHOP_BASE_URL": f"https://{ingress}",
+        "SHOP_OFFICE_URL": f"https://{office}",
         "SHOP_STAFF_EMAIL": admin["email"],
         "SHOP_STAFF_PASSWORD": admin["password"],
         "SHOP_AUDIT": shlex.join([sys.executable, "-m", "deploy.audit"]),

@@ -24,7 +24,7 @@ from shop.roles import ROLES, pairs
 from tests.cluster.customers import at_rest, checkouts, loaded, pods_killed, status
 from tests.cluster.shop import audit, pods, variables
 from tests.shop_api.browser import Browser
-from tests.shop_api.client import Shop
+from tests.shop_api.client import Api, Shop
 
 CHECKOUTS = 300
 _WEB = "app.kubernetes.io/component=web"
@@ -127,11 +127,21 @@ def test_internal_paths_do_not_exist_outside(shop: Shop) -> None:
             assert shop.anyone.post(path, {}).status == 404, path
 
 
-def test_staff_edit_a_product_through_the_ingress(lab: Lab, shop: Shop) -> None:
+def test_admin_and_documents_are_at_the_internal_gateway_alone(shop: Shop, office: Api) -> None:
+    """The other one says 404 of them, whoever asks, and knows nothing of an admin either."""
+    pages = [f"/{role}/{page}" for role in ROLES for page in ("admin/login/", "docs", "openapi.json")]
+    for who in (shop.anyone, shop.staff):
+        assert {path: who.get(path).status for path in ["/admin/", *pages]} == dict.fromkeys(["/admin/", *pages], 404)
+    assert office.get("/admin/").headers["Location"].endswith("/user/admin/")
+    answers = {path: office.get(path).status for path in pages}
+    assert {path: answer for path, answer in answers.items() if answer not in (200, 302)} == {}
+
+
+def test_staff_edit_a_product_through_the_internal_gateway(lab: Lab, shop: Shop, office: Api) -> None:
     """Sign-on, styles, a form with its CSRF token, and what customers then see; without the token 403."""
     known = variables(lab)
     sku = shop.product()
-    browser = Browser(shop.anyone.base_url)
+    browser = Browser(office.base_url)
     assert browser.sign_in(known["SHOP_STAFF_EMAIL"], known["SHOP_STAFF_PASSWORD"]).status == 200
     product = shop.anyone.get(f"/product/products/{sku}").body
     listed = browser.visit(f"/product/admin/product/product/?q={sku}")

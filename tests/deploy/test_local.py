@@ -1,12 +1,14 @@
 """The Secrets of an installation of one's own."""
 
 import base64
+import json
 import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
 
 from deploy import secrets
 from deploy.certificates import Authority
@@ -27,6 +29,8 @@ def _made(folder: Path) -> Manifests:
 
 
 def _values(found: dict[str, Any]) -> dict[str, str]:
+    if found["kind"] == "RequestAuthentication":
+        return {"jwks": found["spec"]["jwtRules"][0]["jwks"]}
     if found["kind"] != "Secret":
         return dict(found["data"])
     return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
@@ -43,6 +47,23 @@ def test_a_second_call_changes_certificates_alone(tmp_path: Path) -> None:
     first, second = _made(tmp_path / "kubernetes"), _made(tmp_path / "kubernetes")
     changed = {name for name in first if first[name] != second[name]}
     assert changed == {name for name in first if name[1].endswith("-tls")}
+
+
+def test_the_gateways_know_the_public_half_of_what_signs_user_tokens(tmp_path: Path) -> None:
+    made = _made(tmp_path / "kubernetes")
+    keys = made["shop", "user-token-keys"]
+    known = json.loads(made["istio-ingress", "user-tokens"]["jwks"])["keys"]
+    assert [f"{jwk['kid']}.pem" for jwk in known] == [name for name in keys if name != "active"]
+    assert all("d" not in jwk for jwk in known)
+
+
+@pytest.mark.parametrize("gateway", ["istio-ingressgateway", "istio-internalgateway"])
+def test_the_certificate_is_both_gateways(tmp_path: Path, gateway: str) -> None:
+    made = _made(tmp_path / "kubernetes")
+    served = x509.load_pem_x509_certificate(made["istio-ingress", "shop-tls"]["tls.crt"].encode())
+    names = served.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert f"{gateway}.istio-ingress.svc.cluster.local" in names.get_values_for_type(x509.DNSName)
+    assert "shop.test" in names.get_values_for_type(x509.DNSName)
 
 
 def test_a_private_half_is_in_its_roles_secret_alone(tmp_path: Path) -> None:

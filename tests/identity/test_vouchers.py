@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from shop import context
 from shop.env import env
-from shop.identity import keyfiles, sign_on, tokens, vouchers
+from shop.identity import issuing, keyfiles, sign_on, tokens, vouchers
 from shop.identity.models import Account, TokenKey, UsedSignOn
 from shop.identity.retention import tidy_sign_ons
 
@@ -73,7 +73,7 @@ def test_nothing_else_opens_a_session(clerk: Account, forge: Forge) -> None:
         "role": forge(aud="payment"),
         "issuer": forge(iss="shop/order"),
         "key": forge(key=Ed25519PrivateKey.generate()),
-        "type": forge(typ=tokens.TYPE),
+        "type": forge(typ=issuing.TYPE),
         "access token": tokens.mint(clerk),
         "expired": forge(iat=now - 120, exp=now - 60),
         "long": forge(exp=now + 3600),

@@ -1,7 +1,8 @@
 """Fixtures of the black-box suite; where the shop is, the environment says.
 
-SHOP_BASE_URL, SHOP_STAFF_EMAIL and SHOP_STAFF_PASSWORD, SHOP_AUDIT (a command line), SHOP_METRICS
-(addresses of management ports, separated by spaces): ``python -m tests.topology`` sets them.
+SHOP_BASE_URL, SHOP_OFFICE_URL (admin and API documents; in a mesh another address), SHOP_STAFF_EMAIL and
+SHOP_STAFF_PASSWORD, SHOP_AUDIT (a command line), SHOP_METRICS (addresses of management ports, separated by
+spaces): ``python -m tests.topology`` sets them.
 """
 
 import os
@@ -25,6 +26,12 @@ def shop() -> Shop:
     )
     assert signed_in.status == 200, signed_in
     return Shop(anyone=anyone, staff=anyone.and_headers(Authorization=f"Bearer {signed_in.body['access']}"))
+
+
+@pytest.fixture(scope="session")
+def office() -> Api:
+    """The address at which the shop has its admin and its API documents, for whoever asks."""
+    return Api(os.environ["SHOP_OFFICE_URL"])
 
 
 @pytest.fixture(scope="session")

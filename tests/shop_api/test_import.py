@@ -6,15 +6,15 @@ from uuid import uuid4
 import pytest
 
 from tests.shop_api.browser import Browser, Page
-from tests.shop_api.client import Shop, wait_for
+from tests.shop_api.client import Api, Shop, wait_for
 
 _COLUMNS = "Handle,Title,Type,Published,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price"
 
 
 @pytest.fixture
-def browser(shop: Shop) -> Browser:
+def browser(office: Api) -> Browser:
     """In which an administrator is signed in."""
-    browser = Browser(shop.anyone.base_url)
+    browser = Browser(office.base_url)
     assert browser.sign_in(os.environ["SHOP_STAFF_EMAIL"], os.environ["SHOP_STAFF_PASSWORD"]).status == 200
     return browser
 

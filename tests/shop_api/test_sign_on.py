@@ -8,16 +8,16 @@ import pytest
 
 from shop.roles import ROLES
 from tests.shop_api.browser import Browser, Page
-from tests.shop_api.client import PASSWORD, Shop
+from tests.shop_api.client import PASSWORD, Api, Shop
 
 SignIn = Callable[..., Browser]
 SPLIT = os.environ.get("SHOP_TOPOLOGY") != "one"
 
 
 @pytest.fixture(scope="module")
-def boss(shop: Shop) -> Browser:
+def boss(office: Api) -> Browser:
     """An administrator, signed in once."""
-    browser = Browser(shop.anyone.base_url)
+    browser = Browser(office.base_url)
     page = browser.sign_in(os.environ["SHOP_STAFF_EMAIL"], os.environ["SHOP_STAFF_PASSWORD"])
     assert page.status == 200, page.text[:500]
     assert not has_login(page)
@@ -35,7 +35,7 @@ def staff_with(shop: Shop, boss: Browser, *roles: str) -> tuple[Browser, str]:
     account = shop.signed_in(email).get("/user/me").body["id"]
     path = boss.visit("/user/admin/").path + f"identity/account/{account}/change/"
     give(boss, path, roles)
-    browser = Browser(shop.anyone.base_url)
+    browser = Browser(boss.base_url)
     assert not has_login(browser.sign_in(email, PASSWORD))
     return browser, path
 
@@ -112,11 +112,11 @@ def test_taking_a_role_away_ends_what_it_opened(shop: Shop, boss: Browser) -> No
     assert has_login(browser.get("/user/admin/"))
 
 
-def test_a_customer_does_not_enter(shop: Shop) -> None:
+def test_a_customer_does_not_enter(shop: Shop, office: Api) -> None:
     """The login form is all there is."""
     email = f"{uuid4().hex[:12]}@example.com"
     shop.customer(email)
-    browser = Browser(shop.anyone.base_url)
+    browser = Browser(office.base_url)
     assert has_login(browser.sign_in(email, PASSWORD))
     for role in ROLES:
         page = browser.get(f"/{role}/admin/")
@@ -143,7 +143,7 @@ class TestBetweenRoles:
         assert page.headers["X-Sign-On"] == "1"
         assert page.headers["Cache-Control"] == "no-store"
         voucher = page.forms[0].fields
-        stranger = Browser(shop.anyone.base_url)
+        stranger = Browser(boss.base_url)
         stranger.get("/order/admin/")
         for who, role in ((stranger, "order"), (browser, "inventory")):
             refused = who.post(f"/{role}/admin/sign-on", voucher)
@@ -191,11 +191,11 @@ class TestBetweenRoles:
         assert cookies["order_session"].expires <= cookies["user_session"].expires + 2
         assert not [cookie for cookie in browser.jar if "sign_on" in cookie.name]
 
-    def test_customers_use_the_browsable_pages_of_every_role(self, shop: Shop) -> None:
+    def test_customers_use_the_browsable_pages_of_every_role(self, shop: Shop, office: Api) -> None:
         """With the session of their sign-in at user, by the link that the page shows."""
         email = f"{uuid4().hex[:12]}@example.com"
         shop.customer(email)
-        browser = Browser(shop.anyone.base_url)
+        browser = Browser(office.base_url)
         page = browser.get("/order/admin/sign-on?next=/order/orders")
         (form,) = [each for each in page.forms if "username" in each.fields]
         page = browser.submit(page, form, username=email, password=PASSWORD)

@@ -8,49 +8,47 @@ import pytest
 import urllib3
 
 from shop.roles import ROLES
-from tests.shop_api.client import Shop
+from tests.shop_api.client import Api, Shop
 
 
-def _page(shop: Shop, path: str, **headers: str) -> urllib3.BaseHTTPResponse:
-    return urllib3.request(
-        "GET", shop.anyone.base_url + path, headers={"Accept": "text/html", **headers}, retries=False
-    )
+def _page(who: Api, path: str, **headers: str) -> urllib3.BaseHTTPResponse:
+    return urllib3.request("GET", who.base_url + path, headers={"Accept": "text/html", **headers}, retries=False)
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_api_is_described(shop: Shop, role: str) -> None:
+def test_the_api_is_described(office: Api, role: str) -> None:
     """OpenAPI 3, with the role's own paths and none of the internal ones."""
-    document = shop.anyone.get(f"/{role}/openapi.json").body
+    document = office.get(f"/{role}/openapi.json").body
     assert document["openapi"].startswith("3.")
     assert document["paths"]
     assert all(path.startswith(f"/{role}") and "internal" not in path for path in document["paths"])
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_docs_page_needs_nothing_from_elsewhere(shop: Shop, role: str) -> None:
+def test_the_docs_page_needs_nothing_from_elsewhere(office: Api, role: str) -> None:
     """Everything the page loads comes from the shop itself, and arrives."""
-    html = _page(shop, f"/{role}/docs").data.decode()
+    html = _page(office, f"/{role}/docs").data.decode()
     linked = re.findall(r'(?:src|href)="([^"]+)"', html)
     assert linked
     assert not [link for link in linked if link.startswith(("http", "//"))]
     for link in linked:
-        assert _page(shop, link).status == 200, link
+        assert _page(office, link).status == 200, link
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_browsable_api_is_styled(shop: Shop, role: str) -> None:
     """The page is HTML and its style sheets and scripts load from this role."""
-    html = _page(shop, f"/{role}").data.decode()
+    html = _page(shop.anyone, f"/{role}").data.decode()
     sheets = re.findall(r'<link[^>]+href="([^"]+\.css)"', html)
     assert sheets
     for sheet in sheets:
-        answer = _page(shop, sheet)
+        answer = _page(shop.anyone, sheet)
         assert (answer.status, answer.headers["Content-Type"].split(";")[0]) == (200, "text/css")
 
 
 def test_a_form_works_with_csrf_and_not_without(shop: Shop) -> None:
     """Registering through the browsable form."""
-    page = _page(shop, "/user/register")
+    page = _page(shop.anyone, "/user/register")
     html = page.data.decode()
     assert html.count("<select") == html.count('name="_content_type"')  # of the raw form; nothing lists rows
     cookies = SimpleCookie(page.headers.get("Set-Cookie", ""))
@@ -76,7 +74,7 @@ def test_every_answer_names_its_service(shop: Shop) -> None:
 def test_an_order_can_be_placed_by_form(shop: Shop) -> None:
     """The form's hidden key stands for the header; the same form sent twice is one order."""
     quote = shop.quote(shop.anyone, shop.product(on_hand=1)).body["id"]
-    html = _page(shop, "/order/orders").data.decode()
+    html = _page(shop.anyone, "/order/orders").data.decode()
     key = re.search(r'name="idempotency_key" value="(\w+)"', html)
     assert key
     fields = {"idempotency_key": key[1], "quote": quote, "payment.token": "tok_always_ok"}

@@ -3,14 +3,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shop.env import env
-from shop.identity import keyfiles, keyring, tokens
+from shop.identity import issuing, keyfiles, keyring
 
 
 class Command(BaseCommand):
     help = (
         "Replace the key that signs user tokens, without downtime. "
         f"1. add; wait {keyring.FRESH_S} s, until every role knows the key. 2. activate KID. "
-        f"3. After {tokens.LIFETIME_S} s no token of the old key is alive: withdraw its KID."
+        f"3. After {issuing.LIFETIME_S} s no token of the old key is alive: withdraw its KID."
     )
     requires_system_checks = []
 
