@@ -48,7 +48,7 @@ test-faults: .venv/.ready ## Crashes and outages in both topologies; SAMPLE=12 S
 test-scale: .venv/.ready ## Plans and times of lists, searches and pages over 100,000 rows
 	@$(PYTHON) -m pytest -q tests/scale
 
-bench: .venv/.ready ## Measure requests, CPU and SQL beside a bare view, as ratios
+bench: .venv/.ready ## Measure requests, CPU and SQL beside a bare view; the cluster too, where one runs
 	@$(PYTHON) -m tools.bench
 
 audit: .venv/.ready ## Prove that the books of all roles agree; silent if they do

@@ -32,21 +32,22 @@ def install(lab: Lab, *, short_limits: bool = False) -> None:
     progress = Progress()
     with progress.step("building the images"):
         image.build()
-    changed = [target for target in TARGETS if _differs(lab, OUT / f"{target}.tar")]
+    digests = {target: _digest(OUT / f"{target}.tar") for target in TARGETS}
+    changed = [target for target in TARGETS if not _says(_imported(lab, target), digests[target])]
+    overlay, applied = "suite" if short_limits else "local", _applied(lab)
+    if changed or not _says(applied, overlay):
+        applied.unlink(missing_ok=True)
     with progress.step("importing the images"):
         for target in changed:
             cluster.import_image(lab, OUT / f"{target}.tar", f"{target}:{version()}")
-            _imported(lab, OUT / f"{target}.tar").touch()
+            _imported(lab, target).write_text(digests[target])
     with progress.step("applying the manifests"):
         _apply_namespaces(lab)
         running = list(_names(lab, "deployment,statefulset"))
-        overlay = "suite" if short_limits else "local"
         _apply(lab, overlay)
-        if changed or not _applied(lab, overlay).exists():
+        if not applied.exists():
             _roll_over(lab, running)
-        for each in ("suite", "local"):
-            _applied(lab, each).unlink(missing_ok=True)
-        _applied(lab, overlay).touch()
+            applied.write_text(overlay)
     with progress.step("waiting for every pod"):
         _wait_for_pods(lab)
     with progress.step("applying the routes"):  # after the pods: weight without pods is 503
@@ -61,9 +62,12 @@ def _apply_namespaces(lab: Lab) -> None:
         cluster.apply(lab, _MANIFESTS / file)
 
 
-def _applied(lab: Lab, overlay: str) -> Path:
-    """There while ``overlay`` is what runs: a pod reads its settings once."""
-    return lab.folder / f"applied-{overlay}"
+def _applied(lab: Lab) -> Path:
+    """The overlay whose settings, with these very images, every pod has or was told to start anew with.
+
+    Not there while that is not so: a pod reads its settings once, and what was broken off may have told some.
+    """
+    return lab.folder / "applied"
 
 
 def _apply(lab: Lab, overlay: str) -> None:
@@ -98,15 +102,18 @@ def _names(lab: Lab, kinds: str) -> Iterator[tuple[str, str]]:
             yield namespace, name
 
 
-def _differs(lab: Lab, archive: Path) -> bool:
-    return not _imported(lab, archive).exists()
+def _imported(lab: Lab, target: str) -> Path:
+    """The digest of the archive that the lab's containerd has as ``target``."""
+    return lab.folder / f"imported-{target}"
 
 
-def _imported(lab: Lab, archive: Path) -> Path:
-    """There once the lab's containerd has these very layers."""
+def _digest(archive: Path) -> str:
     with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return lab.folder / f"imported-{archive.stem}-{digest[:16]}"
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _says(file: Path, text: str) -> bool:
+    return file.exists() and file.read_text() == text
 
 
 def main() -> int:

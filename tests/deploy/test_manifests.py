@@ -89,6 +89,16 @@ def test_the_suites_limits_are_those_of_the_other_topologies() -> None:
     assert yaml.safe_load(path.read_text())["data"] == LIMITS
 
 
+def test_who_needs_a_database_waits_for_it(local: list[Resource]) -> None:
+    """In an init container with the settings of the application, before anything else: a crash is no way to wait."""
+    for deployment in of_kind(local, "Deployment"):
+        pod, name = pod_of(deployment), deployment["metadata"]["name"]
+        if name == "mail":
+            continue
+        waiting, application = pod["initContainers"][0], pod["containers"][0]
+        assert (waiting["name"], waiting["envFrom"]) == ("wait", application["envFrom"]), name
+
+
 @pytest.mark.parametrize("overlay", ["local", "aks"])
 def test_pods_may_do_nothing_they_need_not(overlay: str, request: pytest.FixtureRequest) -> None:
     """Pod Security `restricted`, a read-only root, no token of the API server; every container of every pod."""

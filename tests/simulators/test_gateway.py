@@ -1,7 +1,9 @@
 """The gateway's contract, over HTTP."""
 
 import os
+import secrets
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,12 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 import urllib3
-from psycopg.conninfo import conninfo_to_dict
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from simulators.gateway.cards import outcome
 from tests.simulators.servers import (
     HANG_S,
     OUTAGE_S,
+    ROOT,
     GatewayClient,
     Reply,
     gateway_environment,
@@ -375,6 +379,25 @@ def test_a_gateway_that_cannot_start_says_so_in_one_line(settings: dict[str, str
     assert process.returncode != 0
     assert "Traceback" not in output
     assert sum(said in line and "cannot start" in line for line in output.splitlines()) == 1
+
+
+def test_wait_ends_when_the_database_is_there(server_url: str) -> None:
+    """It says once why it waits: of a server that runs, and a database that somebody is still to make."""
+    name = f"gateway_{secrets.token_hex(6)}"
+    settings = gateway_environment(make_conninfo(server_url, dbname=name))
+    command = [sys.executable, "-m", "simulators.gateway.wait"]
+    with subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            assert f'"{name}" does not exist' in process.stdout.readline()
+            with psycopg.connect(server_url, autocommit=True) as connection:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            assert process.wait(15) == 0
+            assert process.stdout.read() == ""
+        finally:
+            process.kill()
+            with psycopg.connect(server_url, autocommit=True) as connection:
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def test_nothing_of_a_body_is_logged(gateway: GatewayClient, gateway_log: Path) -> None:
