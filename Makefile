@@ -5,6 +5,7 @@ SHELL := bash
 .PHONY: image push check-deploy
 .PHONY: fault fault-clear mesh-cost
 .PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-audit cluster-test cluster-test-life cluster-packages
+.PHONY: mesh-test mesh-full
 
 PYTHON := .venv/bin/python
 UV := $(or $(shell command -v uv),.tools/bin/uv)
@@ -84,6 +85,12 @@ cluster-test: .venv/.lab ## Prove the running cluster and the shop on it: the su
 	@$(PYTHON) -m deploy.install --short-limits
 	@$(PYTHON) -m tests.topology cluster -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/shop_api
 	@exec $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/cluster -m "not life"
+
+mesh-test: .venv/.lab ## Prove every policy of istio/ on the running cluster: its test, and what makes that fail
+	@exec $(LAB) sh -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/mesh -m "not full" $(if $(TABLE),--policies $(TABLE))
+
+mesh-full: .venv/.lab ## The same with what takes minutes, and on every role
+	@exec $(LAB) sh -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/mesh --every-role $(if $(TABLE),--policies $(TABLE))
 
 cluster-audit: .venv/.lab ## Do all books in the cluster agree? Silent if they do
 	@exec $(LAB) sh -- $(PYTHON) -m deploy.audit

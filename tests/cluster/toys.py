@@ -1,5 +1,6 @@
 """Toy services in namespaces of their own, inside the mesh and outside of it."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ IMAGE = "lab.local/toy:1"
 MESH, OUTSIDE = "toys", "toys-outside"
 _RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 Object = dict[str, Any]
+_TOY = Path(__file__).with_name("toy.py")
 
 
 class Toys:
@@ -46,15 +48,25 @@ class Toys:
 
 def start(lab: Lab) -> Toys:
     """Bring the image and the services up and wait for them."""
-    with TemporaryDirectory() as folder:
-        tar = Path(folder) / "toy.tar"
-        _pack(tar)
-        cluster.import_image(lab, tar, IMAGE)
+    bring_image(lab)
     cluster.apply(lab, *_namespaces())
     cluster.apply(lab, *_services())
     for namespace, names in _NAMES.items():
         cluster.wait_rolled_out(lab, namespace, *(f"deployment/{name}" for name in names))
     return Toys(lab)
+
+
+def bring_image(lab: Lab) -> None:
+    """Pack the toy and give it to the node. Raises LabError."""
+    with TemporaryDirectory() as folder:
+        tar = Path(folder) / "toy.tar"
+        _pack(tar)
+        cluster.import_image(lab, tar, IMAGE)
+
+
+def digest() -> str:
+    """Of the toy: pods that carry it are replaced when it changes."""
+    return hashlib.sha256(_TOY.read_bytes()).hexdigest()[:12]
 
 
 def remove(lab: Lab) -> None:
@@ -67,7 +79,7 @@ _NAMES = {MESH: ("caller", "answerer", "busy"), OUTSIDE: ("stranger", "friend", 
 
 def _pack(tar: Path) -> None:
     with Layout(tar) as layout:
-        layers = [layout.archive(rootfs.tar()), layout.layer({"toy/toy.py": Path(__file__).with_name("toy.py")})]
+        layers = [layout.archive(rootfs.tar()), layout.layer({"toy/toy.py": _TOY})]
         entrypoint = ["python3", "-u", "/toy/toy.py"]
         layout.image("toy", layers, {"Env": ["PATH=/usr/bin:/bin"], "User": "10001:10001", "Entrypoint": entrypoint})
 
@@ -112,8 +124,9 @@ def _deployment(namespace: str, name: str) -> Object:
     }
 
 
-def pod_spec(service_account: str) -> Object:
-    """A pod that Pod Security ``restricted`` admits."""
+def pod_spec(service_account: str, *, cpu: str = "20m", management: bool = False) -> Object:
+    """A pod that Pod Security ``restricted`` admits. ``management``: its kubelet asks the port outside the mesh."""
+    environment = {"POD_NAME": "metadata.name", "POD_VERSION": "metadata.labels['version']"}
     return {
         "serviceAccountName": service_account,
         "terminationGracePeriodSeconds": 2,
@@ -124,9 +137,9 @@ def pod_spec(service_account: str) -> Object:
                 "image": IMAGE,
                 "imagePullPolicy": "IfNotPresent",
                 "ports": [{"containerPort": 8000}],
-                "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
-                "readinessProbe": {"httpGet": {"path": "/ready", "port": 8000}, "periodSeconds": 1},
-                "resources": {"requests": {"cpu": "20m", "memory": "24Mi"}, "limits": {"memory": "128Mi"}},
+                "env": [{"name": n, "valueFrom": {"fieldRef": {"fieldPath": path}}} for n, path in environment.items()],
+                **_probe(management),
+                "resources": {"requests": {"cpu": cpu, "memory": "24Mi"}, "limits": {"memory": "128Mi"}},
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "readOnlyRootFilesystem": True,
@@ -135,3 +148,12 @@ def pod_spec(service_account: str) -> Object:
             }
         ],
     }
+
+
+def _probe(management: bool) -> Object:
+    """A toy that is directed stays ready however busy it is."""
+    if management:
+        return {
+            "startupProbe": {"httpGet": {"path": "/ready", "port": 8001}, "periodSeconds": 1, "failureThreshold": 60}
+        }
+    return {"readinessProbe": {"httpGet": {"path": "/ready", "port": 8000}, "periodSeconds": 1}}

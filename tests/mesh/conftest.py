@@ -1,5 +1,94 @@
-"""The cluster and the shop in it, as tests/cluster knows them."""
+"""The cluster and the shop in it, as tests/cluster knows them; the stage, and what was found on it."""
 
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.lab.lab import Lab
 from tests.cluster.conftest import lab, shop
+from tests.mesh import rehearsal
+from tests.mesh.policy import Mutation, Policy, Result
+from tests.mesh.rehearsal import NO_CHANGE, NOTHING
+from tests.mesh.stage import Stage, remove, start
 
 __all__ = ["lab", "shop"]
+
+_FOUND: list[Result] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--policies", type=Path, help="write the table of policies, tests and mutations to this file")
+    parser.addoption("--keep-stage", action="store_true", help="leave the stage for the next run")
+    parser.addoption("--every-role", action="store_true", help="try each row on every role that it is of")
+
+
+@pytest.fixture(scope="session")
+def stage(lab: Lab, pytestconfig: pytest.Config) -> Iterator[Stage]:
+    """The mesh's files in a namespace of their own, with toys. Made anew, and removed in the end."""
+    yield start(lab)
+    if not pytestconfig.getoption("--keep-stage"):
+        remove(lab)
+
+
+class Findings:
+    """What came of the rows that were chosen."""
+
+    def __init__(self, results: list[Result]) -> None:
+        self._results = results
+
+    def of(self, row: Policy, mutation: Mutation | None = None) -> list[Result]:
+        return self._named(row, mutation.name if mutation else NOTHING)
+
+    def unchanged(self, row: Policy) -> list[Result]:
+        return self._named(row, NO_CHANGE)
+
+    def _named(self, row: Policy, mutation: str) -> list[Result]:
+        return [each for each in self._results if (each.proof, each.mutation) == (row.proof, mutation)]
+
+
+@pytest.fixture(scope="session")
+def findings(stage: Stage, request: pytest.FixtureRequest) -> Findings:
+    """Runs every chosen row and mutation, those of different roles side by side."""
+    chosen = _chosen(request.session.items)
+    every_role = bool(request.config.getoption("--every-role"))
+    turns = list(rehearsal.turns(chosen, every_role=every_role))
+    began = time.monotonic()
+    _FOUND.extend(rehearsal.run(turns, lambda turn: rehearsal.performed(stage, turn)))
+    _say(request, f"{len(_FOUND)} observations in {time.monotonic() - began:.0f} s")
+    if any(item.name.startswith("test_a_change_that") for item in request.session.items):
+        with stage.changed(None, rehearsal.annotated):
+            _FOUND.extend(rehearsal.run(turns, lambda turn: rehearsal.again(stage, turn)))
+        _say(request, f"{len(_FOUND)} with those after a change of nothing, {time.monotonic() - began:.0f} s")
+    return Findings(_FOUND)
+
+
+def _chosen(items: list[pytest.Item]) -> list[tuple[Policy, tuple[Mutation, ...]]]:
+    """The rows of the selected tests, and the mutations of each that were selected."""
+    rows: dict[str, tuple[Policy, list[Mutation]]] = {}
+    for item in items:
+        values = getattr(item, "callspec", None)
+        if values and "findings" in getattr(item, "fixturenames", ()):
+            row: Policy = values.params["row"]
+            _, mutations = rows.setdefault(row.proof, (row, []))
+            if "mutation" in values.params:
+                mutations.append(values.params["mutation"])
+    return [(row, tuple(mutations)) for row, mutations in rows.values()]
+
+
+def _say(request: pytest.FixtureRequest, text: str) -> None:
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    if reporter:
+        reporter.write_line(f"\n{text}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table, on the terminal and, when asked, in a file."""
+    if not _FOUND:
+        return
+    table = rehearsal.report(_FOUND)
+    terminalreporter.write_line(table)
+    file = config.getoption("--policies")
+    if file:
+        file.write_text(table + "\n")

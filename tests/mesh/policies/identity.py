@@ -1,0 +1,379 @@
+"""Who is who, who may ask whom for what, and where a pod may go."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from shop.roles import OPERATOR, ROLES, Endpoint, endpoints, pairs
+from tests.mesh import cast
+from tests.mesh.elsewhere import undeclared
+from tests.mesh.objects import STAGE, Object, Objects
+from tests.mesh.policy import ALL, WHOLE, Change, Mutation, Policy
+from tests.mesh.seeing import at_once, equal, sent
+from tests.mesh.stage import OFFICE, OUTSIDE, PROBE, Pod, Stage, request
+
+_PEER = "istio/services/{role}/peerauthentication.yaml"
+_ALLOWED = "istio/services/{role}/authorizationpolicy.yaml"
+_RULE = "istio/services/{role}/destinationrule.yaml"
+
+
+# -- mutual TLS
+
+
+def _stray(stage: Stage) -> Pod:
+    """The one pod without a sidecar."""
+    return stage.pod(*cast.STRAY)
+
+
+def plain_text_is_refused(stage: Stage, role: str) -> None:
+    """The connection of a pod without a certificate is ended before a policy is asked (which would answer 403)."""
+    pods = stage.pods_of(f"{role}-service", "v1")
+    asks = [{"url": f"http://{pod.address}:{cast.PORT}/{role}/x"} for pod in pods]
+    statuses = {answer.status for answer in stage.send(_stray(stage), asks, keep=False)}
+    equal("statuses in plain text", statuses, {0})
+
+
+def plain_text_to_any_pod_is_refused(stage: Stage, role: str) -> None:
+    """Also to one that has no PeerAuthentication of its own."""
+    (pod,) = stage.pods_of(OPERATOR)
+    asks = [{"url": f"http://{pod.address}:{cast.PORT}/x"}]
+    asks += [{"url": f"http://{each.address}:{cast.PORT}/x"} for each in stage.pods_of(f"{role}-service")]
+    statuses = [answer.status for answer in stage.send(_stray(stage), asks, keep=False)]
+    equal("statuses in plain text", statuses, [0] * len(asks))
+
+
+def a_caller_shows_its_certificate(stage: Stage, role: str) -> None:
+    answer = sent(stage, stage.probes()[0], role, f"/{role}/x")
+    equal("status", answer.status, 200)
+    presented = answer.json["headers"].get("x-forwarded-client-cert", "")
+    assert f"URI=spiffe://cluster.local/ns/{STAGE}/sa/{PROBE}" in presented, f"the application was told {presented!r}"
+
+
+def nothing_is_said_in_plain_text(stage: Stage, role: str) -> None:
+    """Not even to a pod of the role that has no sidecar: it gets no request."""
+    answer = sent(stage, stage.probes()[0], role, f"/{role}/x", "POST")
+    equal("status from the role's pods", answer.status, 200)
+    stray = stage.send(stage.probes()[0], {"url": f"http://stray:{cast.PORT}/x"})
+    equal("status from a pod without a sidecar", stray[0].status, 503)
+
+
+# -- who may ask whom
+
+
+def _sources() -> Iterator[str]:
+    yield from (f"{role}-service" for role in ROLES)
+    yield OPERATOR
+
+
+def _asked_of(role: str) -> list[Endpoint]:
+    """What anybody may send to the role, by the table; each with a method that nobody may; and what is in no table."""
+    listed = {each for pair in pairs() if pair.target == role for each in endpoints(pair.source, role, pair.purpose)}
+    others = {Endpoint("PUT", each.path) for each in listed}
+    unlisted = {Endpoint("GET", f"/{role}{path}") for path in ("", "/x", "/internal", "/internal/x", "/admin")}
+    return sorted(listed | others | unlisted)
+
+
+def _may(source: str, role: str, endpoint: Endpoint) -> bool:
+    name = source.removesuffix("-service")
+    return any(
+        endpoint in endpoints(name, role, pair.purpose)
+        for pair in pairs()
+        if (pair.source, pair.target) == (name, role)
+    )
+
+
+def only_the_pairs_of_the_table_pass(stage: Stage, role: str) -> None:
+    """Every role and the operator sends everything to the role: 200 for what ``shop/roles.py`` lists, else 403."""
+    asked = _asked_of(role)
+    requests = [request(role, each.path.replace("*", "a-1"), each.method) for each in asked]
+    wrong = []
+    for source in _sources():
+        answers = stage.send(stage.pod(source, "v1"), requests, concurrency=2)
+        for endpoint, answer in zip(asked, answers, strict=True):
+            wanted = 200 if _may(source, role, endpoint) else 403
+            if answer.status != wanted:
+                wrong.append(f"{source} {endpoint.method} {endpoint.path}: {answer.status}, not {wanted}")
+    assert not wrong, "; ".join([f"{len(wrong)} wrong", *wrong[:3], *wrong[-3:]])
+
+
+def nobody_may_ask_by_default(stage: Stage, role: str) -> None:
+    """A pod that no policy speaks of answers nobody, in the mesh or at the ingress."""
+    answers = [
+        stage.send(stage.pod(source, "v1"), {"url": f"http://{OPERATOR}:{cast.PORT}/x"})[0] for source in _sources()
+    ]
+    equal("statuses of whoever asks the operator's pod", {answer.status for answer in answers}, {403})
+
+
+# -- behind the ingress
+
+
+def _through(stage: Stage, role: str, gateway: str, paths: Sequence[str]) -> dict[str, int]:
+    """Statuses when a gateway lets every path pass: what the workload itself refuses."""
+    host = cast.name_at_gateway(cast.through(role))
+    asks = [partial(stage.ask, path, gateway=gateway, host=host, tls=False) for path in paths]
+    return {path: answer.status for path, answer in zip(paths, at_once(*asks), strict=True)}
+
+
+def _internal(role: str) -> list[str]:
+    return [f"/{role}/internal{rest}" for rest in ("", "/", "/events", "%2Fevents", "/audit/rules")]
+
+
+def the_workload_refuses_gateways_at_internal_paths(stage: Stage, role: str) -> None:
+    for gateway in (OUTSIDE, OFFICE):
+        equal("status of a harmless path", _through(stage, role, gateway, [f"/{role}/x"]), {f"/{role}/x": 200})
+        seen = _through(stage, role, gateway, _internal(role))
+        equal(f"statuses of internal paths through {gateway}", seen, dict.fromkeys(seen, 403))
+
+
+def the_workload_refuses_the_office_from_outside(stage: Stage, role: str) -> None:
+    pages = [f"/{role}/{page}" for page in ("admin", "admin/x", "docs", "docs/x", "openapi.json")]
+    seen = _through(stage, role, OUTSIDE, pages)
+    equal("statuses of the office's pages from outside", seen, dict.fromkeys(seen, 403))
+    seen = _through(stage, role, OFFICE, pages)
+    equal("statuses of the office's pages inside", seen, dict.fromkeys(seen, 200))
+
+
+# -- out of the mesh
+
+
+def only_what_is_declared_is_reached(stage: Stage, role: str) -> None:
+    """An address that no file declares: the connection is ended by the pod's own sidecar."""
+    pods = [stage.pod(f"{each}-service", "v1") for each in ROLES] + stage.pods_of(OPERATOR)
+    with undeclared() as url:
+        equal("control: a pod outside of the mesh", stage.send(_stray(stage), {"url": url})[0].status, 200)
+        answers = [stage.send(pod, {"url": url}, timeout_s=5)[0] for pod in pods]
+    reached = [pod.app for pod, answer in zip(pods, answers, strict=True) if answer.status == 200]
+    equal("pods that reached what is not declared", reached, [])
+
+
+def two_workers_may_go_out(stage: Stage, role: str) -> None:
+    with undeclared() as url:
+        statuses = {name: stage.send(stage.pod(name), {"url": url}, timeout_s=5)[0].status for name in cast.WORKERS}
+    equal("statuses of what is not declared", statuses, dict.fromkeys(cast.WORKERS, 200))
+
+
+# -- mutations
+
+
+def _permissive(kind_and_name: tuple[str, str]) -> Change:
+    return lambda objects: objects.spec(*kind_and_name)["mtls"].update(mode="PERMISSIVE")
+
+
+def _own_permissive(objects: Objects) -> None:
+    objects.spec("PeerAuthentication", f"{objects.role}-service")["mtls"]["mode"] = "PERMISSIVE"
+
+
+def _no_peer_authentication(objects: Objects) -> None:
+    for kind, name in list(objects.content):
+        if kind == "PeerAuthentication":
+            objects.remove(kind, name)
+
+
+def _of_callers(objects: Objects) -> list[Object]:
+    """The rules for identities of the shop."""
+    return [each for each in objects.allowed["rules"] if f"/ns/{STAGE}/" in each["from"][0]["source"]["principals"][0]]
+
+
+def _anybody(objects: Objects) -> None:
+    for each in _of_callers(objects):
+        each["from"][0]["source"]["principals"] = ["*"]
+
+
+def _any_of_the_shop(objects: Objects) -> None:
+    for each in _of_callers(objects):
+        each["from"][0]["source"]["principals"] = [f"cluster.local/ns/{STAGE}/*"]
+
+
+def _any_method(objects: Objects) -> None:
+    for each in _of_callers(objects):
+        for to in each["to"]:
+            to["operation"].pop("methods", None)
+
+
+def _any_path(objects: Objects) -> None:
+    for each in _of_callers(objects):
+        for to in each["to"]:
+            to["operation"]["paths"] = [f"/{objects.role}/*"]
+
+
+def _aimed_at_nobody(objects: Objects) -> None:
+    objects.allowed["selector"]["matchLabels"]["app"] = "nobody"
+
+
+def _from_gateway(part: str, words: Sequence[str]) -> Change:
+    """Without the exceptions that have one of the words."""
+
+    def change(objects: Objects) -> None:
+        for each in objects.allowed["rules"][:2]:
+            operation = each["to"][0]["operation"]
+            kept = [path for path in operation[part] if not any(word in path for word in words)]
+            operation.pop(part)
+            operation.update({part: kept} if kept else {})
+
+    return change
+
+
+def _swap_gateways(objects: Objects) -> None:
+    outside, office, *_ = objects.allowed["rules"]
+    outside["from"], office["from"] = office["from"], outside["from"]
+
+
+def _outbound(name: str, mode: str) -> Change:
+    return lambda objects: objects.spec("Sidecar", name)["outboundTrafficPolicy"].update(mode=mode)
+
+
+POLICIES = (
+    Policy(
+        proof="strict",
+        says="plain text to a role is refused",
+        file=_PEER,
+        roles=ALL,
+        leaves=["*/peer mtls.mode"],
+        observation=plain_text_is_refused,
+        mutations=[Mutation(name="PERMISSIVE", change=_own_permissive, seen=r"\{403\}")],
+        seconds=1,
+    ),
+    Policy(
+        proof="strict-everywhere",
+        says="so it is to whatever pod is added",
+        file="istio/peerauthentication.yaml",
+        roles=WHOLE,
+        leaves=["PeerAuthentication/default mtls.mode", "*/peer selector.matchLabels.app"],
+        observation=plain_text_to_any_pod_is_refused,
+        mutations=[
+            Mutation(
+                name="PERMISSIVE",
+                change=_permissive(("PeerAuthentication", "default")),
+                seen=r"\[403, 0",
+            ),
+            Mutation(name="none at all", change=_no_peer_authentication, seen=r"\[403, 403"),
+        ],
+        seconds=1,
+    ),
+    Policy(
+        proof="mutual-tls",
+        says="a caller shows its certificate",
+        file=_RULE,
+        roles=ALL,
+        leaves=["*/rule trafficPolicy.tls.mode"],
+        observation=a_caller_shows_its_certificate,
+        mutations=[
+            Mutation(name="DISABLE", change=lambda objects: objects.traffic["tls"].update(mode="DISABLE"), seen="503")
+        ],
+        seconds=1,
+    ),
+    Policy(
+        proof="mutual-tls-only",
+        says="and says nothing to a pod that has none",
+        file=_RULE,
+        roles=("user",),
+        leaves=["leaf/rule trafficPolicy.tls.mode"],
+        observation=nothing_is_said_in_plain_text,
+        mutations=[
+            Mutation(
+                name="removed: plain text where there is no sidecar",
+                change=lambda objects: objects.traffic.pop("tls"),
+                seen="without a sidecar: 200",
+            )
+        ],
+        seconds=1,
+    ),
+    Policy(
+        proof="default-deny",
+        says="nobody may ask anybody for anything that no policy allows",
+        file="istio/authorizationpolicy.yaml",
+        roles=WHOLE,
+        leaves=["AuthorizationPolicy/default *"],
+        observation=nobody_may_ask_by_default,
+        mutations=[
+            Mutation(
+                name="removed",
+                change=lambda objects: objects.remove("AuthorizationPolicy", "default"),
+                seen="200",
+            )
+        ],
+        seconds=1,
+    ),
+    Policy(
+        proof="pairs",
+        says="exactly the pairs, methods and paths of shop/roles.py pass",
+        file=_ALLOWED,
+        roles=ALL,
+        everywhere=True,
+        leaves=[
+            "*/allowed action",
+            "*/allowed selector.matchLabels.app",
+            "*/allowed rules.-.from.-.source.principals.-",
+            "*/allowed rules.-.to.-.operation.methods.-",
+            "*/allowed rules.-.to.-.operation.paths.-",
+        ],
+        observation=only_the_pairs_of_the_table_pass,
+        mutations=[
+            Mutation(name="anybody", change=_anybody, seen="200, not 403"),
+            Mutation(name="anybody of the shop", change=_any_of_the_shop, seen="200, not 403"),
+            Mutation(name="any method", change=_any_method, seen="PUT .*200, not 403"),
+            Mutation(name="any path", change=_any_path, seen="200, not 403"),
+            Mutation(name="one pair less", change=lambda o: o.allowed["rules"].pop(), seen="403, not 200"),
+            Mutation(name="for no pod", change=_aimed_at_nobody, seen="403, not 200"),
+            Mutation(name="DENY", change=lambda o: o.allowed.update(action="DENY"), seen="403, not 200"),
+        ],
+        seconds=4,
+    ),
+    Policy(
+        proof="internal-at-the-workload",
+        says="internal paths are refused to the gateways by the workload, whatever these let pass",
+        file=_ALLOWED,
+        roles=ALL,
+        leaves=["*/allowed rules.-.to.-.operation.notPaths.-"],
+        observation=the_workload_refuses_gateways_at_internal_paths,
+        mutations=[Mutation(name="no exception", change=_from_gateway("notPaths", ["internal"]), seen="200")],
+        seconds=1,
+    ),
+    Policy(
+        proof="office-at-the-workload",
+        says="so is the office to the outer gateway",
+        file=_ALLOWED,
+        roles=ALL,
+        leaves=["*/allowed rules.-.to.-.operation.notPaths.-", "*/allowed rules.-.from.-.source.principals.-"],
+        observation=the_workload_refuses_the_office_from_outside,
+        mutations=[
+            Mutation(
+                name="no exception",
+                change=_from_gateway("notPaths", ["admin", "docs", "openapi"]),
+                seen="from outside.*200",
+            ),
+            Mutation(name="one gateway for the other", change=_swap_gateways, seen="from outside.*200"),
+        ],
+        seconds=1,
+    ),
+    Policy(
+        proof="egress",
+        says="pods go only where a file says",
+        file="istio/sidecar.yaml",
+        roles=WHOLE,
+        leaves=["Sidecar/default outboundTrafficPolicy.mode"],
+        observation=only_what_is_declared_is_reached,
+        mutations=[Mutation(name="ALLOW_ANY", change=_outbound("default", "ALLOW_ANY"), seen="product-service")],
+    ),
+    Policy(
+        proof="egress-workers",
+        says="but for two workers",
+        file="istio/sidecar.yaml",
+        roles=WHOLE,
+        leaves=["Sidecar/*-worker outboundTrafficPolicy.mode", "Sidecar/*-worker workloadSelector.labels.app"],
+        observation=two_workers_may_go_out,
+        mutations=[
+            Mutation(name=f"{name} as the others", change=_outbound(name, "REGISTRY_ONLY"), seen=rf"{name}': (0|502)")
+            for name in cast.WORKERS
+        ]
+        + [
+            Mutation(
+                name=f"no Sidecar of {name}",
+                change=lambda objects, name=name: objects.spec("Sidecar", name)["workloadSelector"]["labels"].update(
+                    app="nobody"
+                ),
+                seen=rf"{name}': (0|502)",
+            )
+            for name in cast.WORKERS
+        ],
+    ),
+)

@@ -1,0 +1,140 @@
+"""Runs rows of the table: each observation on the stage as it is, then with each mutation, in threads by role.
+
+One role has one row at a time, and a change touches objects of its role alone, so rows of different roles do not
+interact. Rows of the whole namespace run afterwards, alone.
+"""
+
+import re
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tests.mesh.objects import CALLERS, LEAVES, Objects
+from tests.mesh.policy import Mutation, Policy, Result
+from tests.mesh.stage import Stage
+
+NOTHING = "none"
+NO_CHANGE = "an annotation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One row on one role."""
+
+    row: Policy
+    role: str
+    mutations: tuple[Mutation, ...]
+
+    @property
+    def seconds(self) -> float:
+        return (self.row.seconds + 3) * (1 + len(self.mutations))
+
+
+def turns(chosen: Iterable[tuple[Policy, tuple[Mutation, ...]]], *, every_role: bool) -> Iterator[Turn]:
+    """Each row on one leaf and one caller of its roles, whoever has least to do; the longest and pickiest first."""
+    load: dict[str, float] = defaultdict(float)
+    for row, mutations in sorted(chosen, key=lambda each: (len(each[0].roles), -each[0].seconds)):
+        for role in row.roles if every_role or row.everywhere else _one_of_a_kind(row, load):
+            first = not row.everywhere or role == row.roles[0]
+            turn = Turn(row=row, role=role, mutations=mutations if first or every_role else ())
+            load[role] += turn.seconds
+            yield turn
+
+
+def _one_of_a_kind(row: Policy, load: Mapping[str, float]) -> Iterator[str]:
+    if not row.roles:
+        yield ""
+    for kind in (LEAVES, CALLERS):
+        mine = [role for role in row.roles if role in kind]
+        if mine:
+            yield min(mine, key=lambda role: load[role])
+
+
+def run(turns: Iterable[Turn], perform: Callable[[Turn], Iterator[Result]]) -> list[Result]:
+    """A thread for each role, which has one row at a time; then what is of the whole namespace, alone."""
+    queues: dict[str, list[Turn]] = defaultdict(list)
+    for turn in turns:
+        queues[turn.role].append(turn)
+    alone = queues.pop("", [])
+    with ThreadPoolExecutor(max(1, len(queues))) as pool:
+        parts = list(pool.map(lambda queue: [each for turn in queue for each in perform(turn)], queues.values()))
+    return [each for part in parts for each in part] + [each for turn in alone for each in perform(turn)]
+
+
+def performed(stage: Stage, turn: Turn) -> Iterator[Result]:
+    """The observation on the stage as it is, then with each mutation."""
+    role = turn.role or None
+    with stage.changed(role, turn.row.lifted) if turn.row.lifted else stage.unchanged():
+        yield observed(stage, turn)
+    for mutation in turn.mutations:
+        try:
+            with stage.changed(role, turn.row.lifted, mutation.change):
+                yield observed(stage, turn, mutation)
+        except Exception as exc:
+            yield _result(turn, mutation, passed=False, said=f"could not be applied: {exc!r}", seconds=0)
+
+
+def again(stage: Stage, turn: Turn) -> Iterator[Result]:
+    """The observation on the stage as it is, once more; layers that hide the policy are lifted from what is there."""
+    with stage.changed(turn.role or None, turn.row.lifted) if turn.row.lifted else stage.unchanged():
+        yield observed(stage, turn, name=NO_CHANGE)
+
+
+def observed(stage: Stage, turn: Turn, mutation: Mutation | None = None, name: str = NOTHING) -> Result:
+    """A mutation is seen if the observation fails, and says what the mutation should make it say."""
+    began = time.monotonic()
+    failure, error = "", ""
+    try:
+        turn.row.observation(stage, turn.role or "order")
+    except AssertionError as exc:
+        failure = str(exc) or "AssertionError"
+    except Exception:
+        error = traceback.format_exc(limit=-4)
+    seconds = time.monotonic() - began
+    if mutation:
+        passed = not error and bool(failure) and bool(re.search(mutation.seen, failure, re.DOTALL))
+        return _result(turn, mutation, passed=passed, said=error or failure or "not seen", seconds=seconds)
+    result = _result(turn, None, passed=not (error or failure), said=error or failure, seconds=seconds)
+    result.mutation = name
+    return result
+
+
+def _result(turn: Turn, mutation: Mutation | None, *, passed: bool, said: str, seconds: float) -> Result:
+    return Result(
+        proof=turn.row.proof,
+        file=turn.row.file.format(role=turn.role),
+        test=f"{turn.row.observation.__module__.rpartition('.')[2]}.{turn.row.observation.__name__}",
+        mutation=mutation.name if mutation else NOTHING,
+        role=turn.role or "all",
+        passed=passed,
+        said=said,
+        seconds=seconds,
+        wanted=mutation.seen if mutation else "",
+    )
+
+
+def annotated(objects: Objects) -> None:
+    """A change that changes nothing."""
+    for content in objects.content.values():
+        content["metadata"].setdefault("annotations", {})["stage/mutation"] = "none"
+
+
+def report(results: Iterable[Result]) -> str:
+    """The table: policy, file, test, mutation, what came of it."""
+    lines = ["| policy | file | test | mutation | on | result | s |", "|---|---|---|---|---|---|---|"]
+    for each in sorted(results, key=lambda one: (one.file, one.proof, one.mutation)):
+        lines.append(
+            f"| {each.proof} | {each.file} | {each.test} | {each.mutation} | {each.role} | {_outcome(each)} | "
+            f"{each.seconds:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def _outcome(result: Result) -> str:
+    said = " ".join(result.said.split()).replace("|", "\\|")
+    if result.mutation in {NOTHING, NO_CHANGE}:
+        return "holds" if result.passed else f"**FAILS**: {said[:300]}"
+    return f"seen: {said[:110]}" if result.passed else f"**NOT SEEN** (wanted {result.wanted!r}): {said[-300:]}"
