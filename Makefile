@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: help setup run split demo test check test-scale test-faults bench audit crash clean
 .PHONY: image push check-deploy
-.PHONY: fault fault-clear mesh-cost
+.PHONY: fault fault-clear mesh-cost rotate-keys
 .PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-audit cluster-test cluster-test-life cluster-packages
 .PHONY: mesh-test mesh-full
 
@@ -106,6 +106,9 @@ mesh-cost: .venv/.lab ## What a hop through the mesh costs, beside the same hop 
 
 cluster-test-life: .venv/.lab ## Two clusters side by side, killed and ended: nothing may stay (slow)
 	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster/test_life.py
+
+rotate-keys: .venv/.lab ## Let another key sign user tokens, and remove those whose tokens have expired; LIFETIME=960 (s)
+	@exec $(PYTHON) -m deploy.rotate_keys $(if $(LIFETIME),--lifetime $(LIFETIME))
 
 cluster-packages: .venv/.lab ## Install Debian's packages that the cluster needs
 	@exec $(LAB) packages

@@ -14,6 +14,7 @@ from shop.roles import KEYS, OPERATOR, ROLES
 
 _ROOT = "/etc/shop/vault"
 _OWNERS = (*ROLES, OPERATOR, "database")
+_TOKEN_KEYS = ("current",)  # kids of user tokens' keys; two while one replaces the other, see docs/kubernetes.md
 
 
 def component() -> dict[str, str]:
@@ -32,13 +33,13 @@ def component() -> dict[str, str]:
 
 
 def _owned(owner: str) -> dict[str, tuple[str, ...]]:
-    """Its Secrets with their keys; the vault has one token key, whose name there is fixed."""
+    """Its Secrets with their keys."""
     if owner == "database":
         logins = tuple(f"shop_{role}" for role in ROLES)
         return {"database-admin": ("url",), "database-logins": logins}
     found = {name: keys for name, keys in secrets.of_shop().items() if name.startswith(f"{owner}-")}
     if owner == KEYS:
-        found[f"{KEYS}-token-keys"] = ("active", "current.pem")
+        found[f"{KEYS}-token-keys"] = ("active", *(f"{kid}.pem" for kid in _TOKEN_KEYS))
     return found
 
 

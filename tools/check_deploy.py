@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from deploy.lab import cache, golang
+from deploy.lab.lab import LabError
 from deploy.uv import uv
 from tools import manifest_references
 
@@ -32,6 +34,13 @@ OVERLAYS = {
     "istio/lab": [],
     "istio/aks": [],
 }
+
+# What comes to one cluster together, and so is analysed together.
+TOGETHER = (
+    ("kubernetes/overlays/local", "istio/lab"),
+    ("kubernetes/overlays/suite", "istio/lab"),
+    ("kubernetes/overlays/aks", "istio/aks"),
+)
 
 # Each of these is answered by something else, or would be wrong here.
 SKIPPED = {
@@ -121,6 +130,36 @@ def _references() -> str:
     return f"{sum(manifest_references.count(one.resources) for one in renderings())} names exist"
 
 
+def _analysed() -> str:
+    """What Istio's own analyzers say, offline. They look at one namespace unless told otherwise."""
+    found = istioctl()
+    if found is None:
+        return "SKIPPED: no istioctl on PATH, nor in the lab's cache (make cluster builds it)"
+    texts = {one.name: one.text for one in renderings()}
+    with tempfile.TemporaryDirectory() as folder:
+        for names in TOGETHER:
+            files = [Path(folder) / f"{name.replace('/', '-')}.yaml" for name in names]
+            for name, file in zip(names, files, strict=True):
+                file.write_text(texts[name])
+            _run([str(found), *_ANALYZE, *map(str, files)])
+    return ", ".join(" with ".join(names) for names in TOGETHER)
+
+
+_ANALYZE = ("analyze", "--use-kube=false", "--all-namespaces", "--failure-threshold=Info")
+
+
+def istioctl() -> Path | None:
+    """That of the machine, else the one that the lab has built."""
+    if on_path := shutil.which("istioctl"):
+        return Path(on_path)
+    product = next(one for one in golang.PRODUCTS if one.name == "istio")
+    try:
+        kept = cache.is_kept(product.name, product.key)
+    except LabError:  # no Go, so no lab
+        return None
+    return cache.folder() / f"{product.name}-{product.key}" / "istioctl" if kept else None
+
+
 def _policies() -> str:
     """checkov on what is rendered, not on its parts."""
     with tempfile.TemporaryDirectory() as folder:
@@ -161,6 +200,7 @@ def _steps() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "generated", _fresh
     yield "kustomize", _rendered
     yield "references", _references
+    yield "istioctl", _analysed
     yield "checkov", _policies
     yield "tests", _tests
 

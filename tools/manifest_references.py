@@ -34,6 +34,7 @@ class Reference:
 def missing(resources: Sequence[Resource]) -> list[str]:
     """One line per name that nothing has."""
     known = {(resource["kind"], resource["metadata"]["name"]) for resource in resources}
+    known |= {("Secret", name) for name in _issued(resources)}
     services = {name for kind, name in known if kind == "Service"} | _routed_services(known)
     return [
         f"{found.owner} names {found.kind} {found.name}, which does not exist"
@@ -60,10 +61,17 @@ def _exists(found: Reference, known: set[tuple[str, str]], services: set[str]) -
     if found.kind == "Service":
         return found.name in services
     if found.kind == "Secret":
-        return found.name in _OUTSIDE_SECRETS
+        return found.name in _OUTSIDE_SECRETS or (found.kind, found.name) in known
     if found.kind == "ConfigMap" and found.name in _OUTSIDE_CONFIG:
         return True
     return (found.kind, found.name) in known
+
+
+def _issued(resources: Iterable[Resource]) -> Iterator[str]:
+    """Secrets that cert-manager keeps."""
+    for resource in resources:
+        if resource["kind"] == "Certificate":
+            yield resource["spec"]["secretName"]
 
 
 def _routed_services(known: set[tuple[str, str]]) -> set[str]:

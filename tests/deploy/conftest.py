@@ -11,15 +11,16 @@ Resource = dict[str, Any]
 @pytest.fixture(scope="session")
 def local() -> list[Resource]:
     """What the overlay for one machine comes to."""
-    return _rendered("kubernetes/overlays/local")
+    return rendered("kubernetes/overlays/local")
 
 
 @pytest.fixture(scope="session")
 def aks() -> list[Resource]:
-    return _rendered("kubernetes/overlays/aks")
+    return rendered("kubernetes/overlays/aks")
 
 
-def _rendered(name: str) -> list[Resource]:
+def rendered(name: str) -> list[Resource]:
+    """An overlay's resources; the test is skipped where nothing can render."""
     try:
         return next(one.resources for one in renderings() if one.name == name)
     except Failed as failed:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from deploy.lab.lab import Lab
-from tests.cluster.conftest import lab, shop
+from tests.cluster.conftest import lab, office, shop
 from tests.mesh import rehearsal
 from tests.mesh.policy import Mutation, Policy, Result
 from tests.mesh.rehearsal import NO_CHANGE, NOTHING
 from tests.mesh.stage import Stage, remove, start
 
-__all__ = ["lab", "shop"]
+__all__ = ["lab", "office", "shop"]
 
 _FOUND: list[Result] = []
 
@@ -22,6 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--policies", type=Path, help="write the table of policies, tests and mutations to this file")
     parser.addoption("--keep-stage", action="store_true", help="leave the stage for the next run")
     parser.addoption("--every-role", action="store_true", help="try each row on every role that it is of")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What ends the sign-in of the others comes last."""
+    items.sort(key=lambda item: "last" in item.keywords)
 
 
 @pytest.fixture(scope="session")

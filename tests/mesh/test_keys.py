@@ -1,0 +1,147 @@
+"""User tokens at the gateways: which are refused there, and that none is while the keys change."""
+
+import base64
+import json
+import random
+import re
+import time
+from collections import Counter
+from uuid import uuid4
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deploy import local, rotate_keys
+from deploy.lab import cluster
+from deploy.lab.lab import Lab
+from shop.identity import issuing, keyfiles
+from shop.roles import KEYS, ROLES
+from tests.cluster.customers import loaded
+from tests.cluster.shop import pods
+from tests.shop_api.client import PASSWORD, Answer, Api, Shop
+
+_GET_PAYMENTS = re.compile(
+    r'^django_http_requests_total_by_view_transport_method_total\{method="GET",.*view="payment:payments"\} (\S+)$', re.M
+)
+_PATIENCE_S = 61  # for which a gateway still takes what has expired; roles do not
+
+
+def _signing() -> tuple[str, Ed25519PrivateKey]:
+    folder = local.folder() / "tokens"
+    kid = keyfiles.active_kid(folder)
+    return kid, keyfiles.private_key(folder / f"{kid}.pem")
+
+
+def _token(key: Ed25519PrivateKey | None = None, **claims: object) -> str:
+    """As user mints them, but for ``key`` and some claims."""
+    kid, own = _signing()
+    good = jwt.decode(issuing.signed(str(uuid4()), kid=kid, key=own), options={"verify_signature": False})
+    return jwt.encode(good | claims, key or own, algorithm="EdDSA", headers={"typ": issuing.TYPE, "kid": kid})
+
+
+def _unsigned() -> str:
+    parts = ({"alg": "none", "typ": issuing.TYPE}, {"iss": issuing.ISSUER, "sub": str(uuid4())})
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
+
+
+REFUSED = {
+    "forged": lambda: _token(key=Ed25519PrivateKey.generate()),
+    "expired": lambda: _token(exp=int(time.time()) - _PATIENCE_S),
+    "of another issuer": lambda: _token(iss="https://accounts.example.com"),
+    "unsigned": _unsigned,
+    "garbage": lambda: "a.b.c",
+    "no token at all": lambda: "secret",
+}
+
+
+@pytest.fixture(params=["public", "internal"])
+def gateway(request: pytest.FixtureRequest, shop: Shop, office: Api) -> Api:
+    return shop.anyone if request.param == "public" else office
+
+
+def _with(who: Api, token: str, path: str = "/payment/payments") -> Answer:
+    return who.and_headers(Authorization=f"Bearer {token}").get(path)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_user_did_not_sign_is_refused_before_a_role_hears_of_it(lab: Lab, gateway: Api, kind: str) -> None:
+    """401 with a challenge, at either gateway; the role counts no request, and has put no name on the answer."""
+    before = _heard(lab)
+    answer = _with(gateway, REFUSED[kind]())
+    assert (answer.status, answer.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
+    assert "X-Service" not in answer.headers
+    assert _heard(lab) == before
+
+
+def test_without_a_token_and_with_a_good_one_the_role_is_asked(lab: Lab, gateway: Api) -> None:
+    """The control of the test above: 401 and 403 of the role's own, problems that it counted and signed."""
+    before = _heard(lab)
+    for answer, status in ((gateway.get("/payment/payments"), 401), (_with(gateway, _token()), 403)):
+        assert (answer.status, answer.headers["X-Service"]) == (status, "payment")
+        assert answer.problem
+    assert _heard(lab) == before + 2
+
+
+def test_a_token_in_the_address_is_none(shop: Shop) -> None:
+    """Neither a good one, which would stand in every log, nor a forged one is looked at."""
+    for token in (_token(), REFUSED["forged"]()):
+        answer = shop.anyone.get(f"/payment/payments?access_token={token}")
+        assert (answer.status, answer.headers["X-Service"]) == (401, "payment")
+
+
+def _heard(lab: Lab) -> float:
+    """GETs of the list of payments that reached payment's code, in all of its pods."""
+    found = 0.0
+    for pod in pods(lab, "app=payment-service"):
+        management = f"/api/v1/namespaces/{local.SHOP}/pods/{pod['metadata']['name']}:8001/proxy"
+        text = cluster.kubectl(lab, "get", "--raw", f"{management}/metrics")
+        found += sum(float(count) for count in _GET_PAYMENTS.findall(text))
+    return found
+
+
+@pytest.fixture
+def customer(shop: Shop) -> str:
+    """The address of e-mail of a new account."""
+    email = f"{uuid4().hex[:12]}@example.com"
+    shop.customer(email)
+    return email
+
+
+@pytest.mark.last  # it ends all tokens of before
+def test_keys_change_and_no_valid_token_is_refused(lab: Lab, shop: Shop, office: Api, customer: str) -> None:
+    """Tokens of the old key and the new one, at every role through either gateway; later the old ones are 401."""
+    old, (old_kid, _) = _signed_in(shop, customer), _signing()
+    tokens, statuses, lines = [old], Counter[int](), list[str]()
+
+    def ask() -> None:
+        who, role = random.choice((shop.anyone, office)), random.choice(list(ROLES))
+        statuses[_with(who, random.choice(tokens), f"/{role}").status] += 1
+        if role == KEYS:
+            tokens.append(_signed_in(shop, customer))
+
+    with loaded(2, ask):
+        rotate_keys.rotate(lab, say=lines.append)
+        cluster.wait_for("a token of the new key", lambda: _kid(tokens[-1]) != old_kid, within_s=30)
+    print(*lines, dict(statuses), f"{len(tokens)} tokens", sep="\n")
+    assert set(statuses) == {200}
+    assert {_kid(token) for token in tokens} == {old_kid, _signing()[0]}
+    assert sum(statuses.values()) > 100
+
+    rotate_keys.rotate(lab, lifetime_s=0, say=lines.append)
+    for who in (shop.anyone, office):
+        refused = _with(who, old, "/user/me")
+        assert (refused.status, "X-Service" in refused.headers) == (401, False)
+        for token in (tokens[-1], _signed_in(shop, customer)):
+            assert _with(who, token, "/user/me").status == 200
+    assert f"removed {old_kid}" in "\n".join(lines)
+
+
+def _signed_in(shop: Shop, email: str) -> str:
+    answer = shop.anyone.post("/user/token", {"email": email, "password": PASSWORD})
+    assert answer.status == 200, answer
+    return str(answer.body["access"])
+
+
+def _kid(token: str) -> str:
+    return str(jwt.get_unverified_header(token)["kid"])
