@@ -27,6 +27,7 @@ def _steps() -> Iterator[Step]:
     yield "secrets", [sys.executable, "-m", "tools.leaks"], {}
     yield "roles page", [sys.executable, "-m", "tools.roles_page"], {}
     yield "staff page", [sys.executable, "-m", "tools.staff_page"], {}
+    yield "route costs", [sys.executable, "-m", "tools.route_costs"], {}
     yield "manifests", [sys.executable, "-m", "deploy.generate"], {}
     for role in ("", *ROLES):
         yield f"migrations {role or 'all'}", _manage("makemigrations", "--check", "--dry-run", "-v", "0"), _as(role)

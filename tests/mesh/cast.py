@@ -82,12 +82,8 @@ def _deployment(app: str, version: str, replicas: int) -> Object:
 
 def policies() -> Iterator[Object]:
     """The probes may ask anything; a door of their own at each gateway; every mark."""
-    yield {
-        "apiVersion": "security.istio.io/v1",
-        "kind": "AuthorizationPolicy",
-        "metadata": _metadata("probe"),
-        "spec": {"rules": [{"from": [{"source": {"principals": [f"cluster.local/ns/{STAGE}/sa/probe"]}}]}]},
-    }
+    for app in (*(f"{role}-service" for role in ROLES), "probe"):
+        yield _open_to_probes(app)
     for gateway in ("ingressgateway", "internalgateway"):
         server = {"port": {"number": 80, "name": "http-probe", "protocol": "HTTP"}, "hosts": [f"*.{_PROBE_DOMAIN}"]}
         yield {
@@ -101,6 +97,17 @@ def policies() -> Iterator[Object]:
     for role in ROLES:
         yield route_of_probe(through(role), through(role), [{"route": [_to(role)]}])
     yield route_of_probe("stray", "stray", [{"route": [_to("user", subset="v2")]}])
+
+
+def _open_to_probes(app: str) -> Object:
+    """For its pods alone: one for the namespace would hide what the mesh's own says of pods that no policy names."""
+    rules = [{"from": [{"source": {"principals": [f"cluster.local/ns/{STAGE}/sa/probe"]}}]}]
+    return {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": _metadata(f"probe-{app}"),
+        "spec": {"selector": {"matchLabels": {"app": app}}, "rules": rules},
+    }
 
 
 def _to(role: str, **more: str) -> Object:
@@ -141,15 +148,15 @@ def name_at_gateway(host: str) -> str:
     return f"{host}.{_PROBE_DOMAIN}"
 
 
-def certificate(authority: Authority) -> Object:
+def certificate(authority: Authority, name: str = CERTIFICATE) -> Object:
     """For the stage's name, where the gateways look for certificates."""
     pair = authority.issue([HOST])
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": CERTIFICATE, "namespace": INGRESS},
+        "metadata": {"name": name, "namespace": INGRESS},
         "type": "kubernetes.io/tls",
-        "stringData": {"tls.crt": pair.certificate, "tls.key": pair.key},
+        "stringData": {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": authority.pem},
     }
 
 

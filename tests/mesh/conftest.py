@@ -60,11 +60,11 @@ def findings(stage: Stage, request: pytest.FixtureRequest) -> Findings:
     every_role = bool(request.config.getoption("--every-role"))
     turns = list(rehearsal.turns(chosen, every_role=every_role))
     began = time.monotonic()
-    _FOUND.extend(rehearsal.run(turns, lambda turn: rehearsal.performed(stage, turn)))
+    rehearsal.run(turns, lambda turn: rehearsal.performed(stage, turn), _FOUND)
     _say(request, f"{len(_FOUND)} observations in {time.monotonic() - began:.0f} s")
     if any(item.name.startswith("test_a_change_that") for item in request.session.items):
         with stage.changed(None, rehearsal.annotated):
-            _FOUND.extend(rehearsal.run(turns, lambda turn: rehearsal.again(stage, turn)))
+            rehearsal.run(turns, lambda turn: rehearsal.again(stage, turn), _FOUND)
         _say(request, f"{len(_FOUND)} with those after a change of nothing, {time.monotonic() - began:.0f} s")
     return Findings(_FOUND)
 

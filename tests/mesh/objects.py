@@ -13,7 +13,7 @@ from shop.roles import ROLES
 
 SHOP, STAGE = "shop", "shop-stage"
 HOST = "stage.test"  # of the stage at the gateways: every other name is the shop's
-CERTIFICATE = "stage-tls"
+CERTIFICATE, STRANGE = "stage-tls", "stage-strange-tls"
 LEAVES = ("inventory", "payment", "product", "shipping", "user", "notification")
 CALLERS = ("cart", "order")
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from deploy.lab.lab import LabError
 from tests.mesh.objects import CALLERS, LEAVES, Objects
 from tests.mesh.policy import Mutation, Policy, Result
 from tests.mesh.stage import Stage
@@ -53,15 +54,20 @@ def _one_of_a_kind(row: Policy, load: Mapping[str, float]) -> Iterator[str]:
             yield min(mine, key=lambda role: load[role])
 
 
-def run(turns: Iterable[Turn], perform: Callable[[Turn], Iterator[Result]]) -> list[Result]:
+def run(turns: Iterable[Turn], perform: Callable[[Turn], Iterator[Result]], found: list[Result]) -> None:
     """A thread for each role, which has one row at a time; then what is of the whole namespace, alone."""
     queues: dict[str, list[Turn]] = defaultdict(list)
     for turn in turns:
         queues[turn.role].append(turn)
     alone = queues.pop("", [])
+
+    def one_by_one(queue: list[Turn]) -> None:
+        for turn in queue:
+            found.extend(perform(turn))
+
     with ThreadPoolExecutor(max(1, len(queues))) as pool:
-        parts = list(pool.map(lambda queue: [each for turn in queue for each in perform(turn)], queues.values()))
-    return [each for part in parts for each in part] + [each for turn in alone for each in perform(turn)]
+        list(pool.map(one_by_one, queues.values()))
+    one_by_one(alone)
 
 
 def performed(stage: Stage, turn: Turn) -> Iterator[Result]:
@@ -73,7 +79,7 @@ def performed(stage: Stage, turn: Turn) -> Iterator[Result]:
         try:
             with stage.changed(role, turn.row.lifted, mutation.change):
                 yield observed(stage, turn, mutation)
-        except Exception as exc:
+        except (Exception, LabError) as exc:
             yield _result(turn, mutation, passed=False, said=f"could not be applied: {exc!r}", seconds=0)
 
 
@@ -91,7 +97,7 @@ def observed(stage: Stage, turn: Turn, mutation: Mutation | None = None, name: s
         turn.row.observation(stage, turn.role or "order")
     except AssertionError as exc:
         failure = str(exc) or "AssertionError"
-    except Exception:
+    except (Exception, LabError):
         error = traceback.format_exc(limit=-4)
     seconds = time.monotonic() - began
     if mutation:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,7 +26,7 @@ from tests.cluster import toys
 from tests.cluster.waiting import settled
 from tests.mesh import cast
 from tests.mesh.api import Api
-from tests.mesh.objects import CERTIFICATE, HOST, STAGE, Key, Object, Objects, moved, rendered, role_of
+from tests.mesh.objects import CERTIFICATE, HOST, STAGE, STRANGE, Key, Object, Objects, moved, rendered, role_of
 from tests.mesh.policy import Change
 
 OUTSIDE, OFFICE = "istio-ingressgateway", "istio-internalgateway"
@@ -80,6 +81,7 @@ class Stage:
         self._api = Api(lab, STAGE)
         self._current: dict[Key, Object] = {}
         self._changing = threading.Lock()
+        self.busy = threading.Lock()  # held by whoever keeps the machine busy: two at once would measure each other
         self._numbers = count(int(time.time() * 1000))
 
     # -- asking
@@ -274,7 +276,7 @@ def start(lab: Lab) -> Stage:
     authority = Authority.of(folder)
     cluster.apply(lab, cast.namespace())
     originals = moved(rendered(lab))
-    cluster.apply(lab, *cast.services(), *cast.workloads(), *cast.policies(), cast.certificate(authority))
+    cluster.apply(lab, *cast.services(), *cast.workloads(), *cast.policies(), *_certificates(authority, folder))
     _wait(lab)
     stage = Stage(lab, authority, originals)
     stage.become(originals, None)
@@ -284,7 +286,15 @@ def start(lab: Lab) -> Stage:
 def remove(lab: Lab) -> None:
     """All of it, without waiting for the namespace's end."""
     cluster.kubectl(lab, "delete", "namespace", STAGE, "--ignore-not-found", "--wait=false")
-    cluster.kubectl(lab, "-n", INGRESS, "delete", "secret", CERTIFICATE, "--ignore-not-found")
+    cluster.kubectl(lab, "-n", INGRESS, "delete", "secret", CERTIFICATE, STRANGE, "--ignore-not-found")
+
+
+def _certificates(authority: Authority, folder: Path) -> Iterator[Object]:
+    """The stage's, and one of an authority that nobody trusts: a gateway without any keeps what it had."""
+    stranger = folder / "stranger"
+    stranger.mkdir(mode=0o700, exist_ok=True)
+    yield cast.certificate(authority)
+    yield cast.certificate(Authority.of(stranger), STRANGE)
 
 
 def _wait(lab: Lab) -> None:

@@ -3,11 +3,12 @@
 import pytest
 import yaml
 
+from deploy.lab.lab import ROOT
 from shop.roles import ROLES
 from tests.mesh import leaves
 from tests.mesh.objects import CALLERS, LEAVES, SHOP, Object, Objects, moved, role_of
 from tests.mesh.policy import Policy
-from tests.mesh.table import ELSEWHERE, POLICIES
+from tests.mesh.table import ELSEWHERE, POLICIES, Elsewhere
 
 PATTERNS = [pattern for row in (*POLICIES, *ELSEWHERE) for pattern in row.leaves]
 
@@ -113,3 +114,16 @@ def test_a_mutation_stays_with_its_role(row: Policy) -> None:
 def test_every_role_is_of_one_kind() -> None:
     """A role that calls others at the customer's request has other routes: cart and order."""
     assert sorted((*LEAVES, *CALLERS)) == sorted(ROLES)
+
+
+@pytest.mark.parametrize("row", ELSEWHERE, ids=lambda row: row.proof)
+def test_a_test_that_is_elsewhere_is_there(row: Elsewhere) -> None:
+    path, name = row.test.split("::")
+    assert f"def {name}(" in (ROOT / path).read_text()
+
+
+@pytest.mark.parametrize("row", POLICIES, ids=lambda row: row.proof)
+def test_every_row_has_mutations_with_names_of_their_own(row: Policy) -> None:
+    names = [mutation.name for mutation in row.mutations]
+    assert names
+    assert len(names) == len(set(names))

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from functools import partial
 
 from tests.cluster.waiting import settled
+from tests.mesh import cast
 from tests.mesh.elsewhere import refusing
 from tests.mesh.objects import Object, Objects
 from tests.mesh.policy import ALL, PAIRS_OF_PODS, Change, Mutation, Policy
 from tests.mesh.seeing import at_once, between, equal, sent
-from tests.mesh.stage import Answer, Pod, Stage, request
+from tests.mesh.stage import PROBE, Answer, Pod, Stage, request
 
 RULE = "istio/services/{role}/destinationrule.yaml"
 ONE_POD = ("payment", "user", "notification", "cart")
 CONNECTIONS, PENDING, REQUESTS, RETRIES = 64, 64, 128, 3
+_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _POOL = "*/rule trafficPolicy.connectionPool"
 
 
@@ -44,27 +46,33 @@ def _at_most(calls: Sequence[Object]) -> int:
     return most
 
 
-def _overload(stage: Stage, pod: Pod, role: str, tag: str, n: int, *, delay_s: float = 3.0) -> list[Answer]:
+def _overload(stage: Stage, pod: Pod, role: str, tag: str, n: int, *, delay_s: float = 3.5) -> list[Answer]:
     """Slow writes, one begun after the other, so that none waits for a connection to be made."""
     script = {"tag": tag, "delay_s": delay_s}
     slow = request(role, f"/{role}/x", "POST", script=script)
     return stage.send(pod, slow, n=n, concurrency=n, pace_s=0.008, timeout_s=30)
 
 
-def _other_roles_are_spared(stage: Stage, role: str) -> None:
-    other = "cart" if role != "cart" else "user"
-    equal("status of another role meanwhile", sent(stage, stage.probes()[0], other, f"/{other}/x").status, 200)
+def _others_are_spared(stage: Stage) -> None:
+    """A Service that no row changes, asked by the same client, meanwhile."""
+    probe = stage.probes()[0]
+    statuses = {stage.send(probe, {"url": f"http://{PROBE}:{cast.PORT}/x"})[0].status for _ in range(5)}
+    equal("statuses of another Service meanwhile", statuses, {200})
 
 
 def the_client_opens_its_breaker(stage: Stage, role: str) -> None:
     """64 under way, 64 wait, the rest is refused at once; then all is well, and other roles never noticed."""
     tag, probe = stage.new_tag(), stage.probes()[0]
-    answers, _ = at_once(lambda: _overload(stage, probe, role, tag, 150), lambda: _other_roles_are_spared(stage, role))
+    with stage.busy:
+        answers, _ = at_once(
+            lambda: _overload(stage, probe, role, tag, 150),
+            lambda: _others_are_spared(stage),
+        )
     refused = [answer for answer in answers if answer.is_overflow]
     calls = stage.calls(f"{role}-service", tag)
     between("under way at once", _at_most(calls), CONNECTIONS - 1, CONNECTIONS + 2)
     between("refused of 150", len(refused), 150 - CONNECTIONS - PENDING - 4, 150 - CONNECTIONS - PENDING + 4)
-    between("seconds of the slowest refusal", max(answer.seconds for answer in refused), 0, 1.5)
+    between("seconds of the slowest refusal", max(answer.seconds for answer in refused), 0, 3)
     equal("statuses", {answer.status for answer in answers}, {200, 503})
     settled(lambda: sent(stage, probe, role, f"/{role}/x", "POST").status, 200, within_s=5)
 
@@ -73,7 +81,8 @@ def the_server_opens_its_breaker(stage: Stage, role: str) -> None:
     """Three clients, none of which is at its own limit: the pod's sidecar refuses what is too much for the pod."""
     tag = stage.new_tag()
     clients = stage.probes()
-    answers = at_once(*(partial(_overload, stage, client, role, tag, 60) for client in clients))
+    with stage.busy:
+        answers = at_once(*(partial(_overload, stage, client, role, tag, 60) for client in clients))
     every = [answer for listed in answers for answer in listed]
     refused = [answer for answer in every if answer.status == 503]
     by_server = [answer for answer in refused if "x-envoy-upstream-service-time" in answer.headers]
@@ -86,7 +95,8 @@ def the_server_opens_its_breaker(stage: Stage, role: str) -> None:
 def requests_under_way_are_limited(stage: Stage, role: str) -> None:
     """Where connections are no limit: 128 at once."""
     tag, probe = stage.new_tag(), stage.probes()[0]
-    answers = _overload(stage, probe, role, tag, 160)
+    with stage.busy:
+        answers = _overload(stage, probe, role, tag, 160)
     between("under way at once", _at_most(stage.calls(f"{role}-service", tag)), REQUESTS - 2, REQUESTS + 2)
     between("refused of 160", sum(answer.is_overflow for answer in answers), 160 - REQUESTS - 4, 160 - REQUESTS + 4)
 
@@ -94,8 +104,9 @@ def requests_under_way_are_limited(stage: Stage, role: str) -> None:
 def retries_at_once_are_limited(stage: Stage, role: str) -> None:
     """Of twenty reads that fail at once, three are repeated at a time: retries never are the load."""
     tag = stage.new_tag()
-    script = {"tag": tag, "status": 503, "delay_s": 0.3}
-    stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=20, concurrency=20)
+    script = {"tag": tag, "status": 503, "delay_s": 1}
+    with stage.busy:
+        stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=20, concurrency=20)
     between("calls for twenty reads", len(stage.calls(f"{role}-service", tag)), 23, 40)
 
 
@@ -108,8 +119,8 @@ def idle_connections_are_closed(stage: Stage, role: str) -> None:
     dump = json.loads(stage.envoy(probe, "/config_dump?resource=dynamic_active_clusters"))
     name = f"outbound|8000|v1|{role}-service."
     (cluster,) = (each["cluster"] for each in dump["configs"] if each["cluster"]["name"].startswith(name))
-    options = cluster["typed_extension_protocol_options"]["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]
-    equal("idle timeout", options["common_http_protocol_options"].get("idle_timeout"), "60s")
+    options = cluster.get("typed_extension_protocol_options", {}).get(_HTTP, {})
+    equal("idle timeout", options.get("common_http_protocol_options", {}).get("idle_timeout"), "60s")
 
 
 def idle_connections_are_closed_after_a_minute(stage: Stage, role: str) -> None:
@@ -239,6 +250,7 @@ def _limit(name: str, part: str, field: str, value: object, seen: str) -> Mutati
     return Mutation(name=name, change=_pool(part, **{field: value}), seen=seen)
 
 
+_MORE = r": (6[7-9]|[7-9]\d|1\d\d)\."
 _LEAVES_OUT = "leaf/rule trafficPolicy.outlierDetection."
 _CALLERS_OUT = "caller/rule trafficPolicy.outlierDetection."
 
@@ -260,7 +272,7 @@ POLICIES = (
         roles=ONE_POD,
         leaves=[f"{_POOL}.tcp.maxConnections"],
         observation=the_client_opens_its_breaker,
-        mutations=[_limit("no limit", "tcp", "maxConnections", None, "under way at once: 1")],
+        mutations=[_limit("no limit", "tcp", "maxConnections", None, _MORE)],
         seconds=8,
     ),
     Policy(
@@ -282,7 +294,7 @@ POLICIES = (
         observation=the_server_opens_its_breaker,
         mutations=[
             _limit("none wait without limit", "http", "http1MaxPendingRequests", None, "server's sidecar: 0"),
-            _limit("no limit of connections", "tcp", "maxConnections", None, "at once at the pod: 1"),
+            _limit("no limit of connections", "tcp", "maxConnections", None, "at the pod" + _MORE),
         ],
         seconds=9,
     ),
@@ -294,7 +306,7 @@ POLICIES = (
         leaves=[f"{_POOL}.http.http2MaxRequests"],
         lifted=_pool("tcp", maxConnections=1024),
         observation=requests_under_way_are_limited,
-        mutations=[_limit("no limit", "http", "http2MaxRequests", None, "under way at once: 1[56]")],
+        mutations=[_limit("no limit", "http", "http2MaxRequests", None, "under way at once: 1[3-6]")],
         seconds=6,
     ),
     Policy(
@@ -368,7 +380,7 @@ POLICIES = (
         roles=PAIRS_OF_PODS,
         leaves=[_LEAVES_OUT + "maxEjectionPercent"],
         observation=never_all_pods_are_left_out,
-        mutations=[Mutation(name="all of them", change=_outliers(maxEjectionPercent=100), seen="of 60: 1")],
+        mutations=[Mutation(name="all of them", change=_outliers(maxEjectionPercent=100), seen=r"of 60: [1-5]?\d,")],
     ),
     Policy(
         proof="plain-500",
@@ -408,8 +420,12 @@ POLICIES = (
         ],
         observation=an_endpoint_that_cannot_be_reached_is_left_out,
         mutations=[
-            Mutation(name="never", change=_outliers(consecutiveLocalOriginFailures=0), seen="for 60"),
-            Mutation(name="not told apart", change=_outliers(splitExternalLocalOriginErrors=None), seen="for 60"),
+            Mutation(name="never", change=_outliers(consecutiveLocalOriginFailures=1000), seen="for 60"),
+            Mutation(
+                name="not told apart",
+                change=_outliers(splitExternalLocalOriginErrors=None, consecutiveLocalOriginFailures=None),
+                seen="for 60",
+            ),
             Mutation(name="nobody", change=_outliers(maxEjectionPercent=1), seen="for 60"),
             Mutation(
                 name="for a moment",

@@ -45,9 +45,10 @@ def _outside(stage: Stage, role: str, tag: str, n: int) -> None:
 def _shares(stage: Stage, role: str) -> dict[str, Counter[str]]:
     """Versions that answered 1,000 requests from outside, and 1,000 from a sidecar."""
     outside, inside = stage.new_tag(), stage.new_tag()
-    _outside(stage, role, outside, _REQUESTS)
     script = {"tag": inside}
-    stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=_REQUESTS, concurrency=4)
+    with stage.busy:
+        _outside(stage, role, outside, _REQUESTS)
+        stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=_REQUESTS, concurrency=4)
     return {
         name: Counter(call["version"] for call in stage.calls(f"{role}-service", tag))
         for name, tag in (("outside", outside), ("in the mesh", inside))
