@@ -15,10 +15,17 @@ from rest_framework.response import Response
 from shop.api import InternalView
 from shop.identity import credentials, tokens
 from shop.identity.models import Account
-from shop.roles import OPERATOR, ROLES, pairs
+from shop.roles import OPERATOR, ROLES, Endpoint, Pair, endpoints, pairs
 
 PURPOSES = ("calls", "events", "keys", "operator")
 CALLERS = (*ROLES, OPERATOR)
+
+# What anybody may send, by callee and purpose.
+ENDPOINTS = {
+    (callee, purpose): sorted({one for caller in CALLERS for one in endpoints(caller, callee, purpose)})
+    for callee, purpose in product(ROLES, PURPOSES)
+}
+AVAILABILITY = Endpoint("GET", "/inventory/internal/availability")  # which order may ask for
 
 
 class Probe(InternalView):
@@ -27,10 +34,18 @@ class Probe(InternalView):
     def get(self, request: Request) -> Response:
         return Response({"caller": str(request.user)})
 
+    def post(self, request: Request) -> Response:
+        return self.get(request)
+
+
+def _path(endpoint: Endpoint) -> str:
+    return endpoint.path.replace("*", "x")
+
 
 urlpatterns = [
-    path(f"{role}/internal/probe/{purpose}", Probe.as_view(purpose=purpose))
-    for role, purpose in product(ROLES, PURPOSES)
+    path(_path(endpoint).removeprefix("/"), Probe.as_view(purpose=purpose))
+    for (_, purpose), listed in ENDPOINTS.items()
+    for endpoint in listed
 ]
 handler404 = "shop.problems.not_found"
 
@@ -38,25 +53,26 @@ handler404 = "shop.problems.not_found"
 CLIENT = Client()
 
 
-def _get(callee: str, purpose: str, credential: str | None) -> int:
+def _send(endpoint: Endpoint, credential: str | None) -> int:
     headers = {credentials.HEADER: credential} if credential is not None else {}
     with override_settings(ROOT_URLCONF=__name__):
-        return CLIENT.get(f"/{callee}/internal/probe/{purpose}", headers=headers).status_code
+        return CLIENT.generic(endpoint.method, _path(endpoint), headers=headers).status_code
 
 
-def test_exactly_the_pairs_of_the_table_get_in() -> None:
-    """Of 9 callers, 8 callees and 4 purposes, those listed are answered and counted, all others refused."""
-    listed = {(pair.source, pair.target, pair.purpose) for pair in pairs()}
+def test_exactly_what_the_table_lists_gets_in() -> None:
+    """Each of 9 callers sends everything that anybody may send: its own is answered and counted, the rest refused."""
+    listed = {(pair, one) for pair in pairs() for one in endpoints(pair.source, pair.target, pair.purpose)}
     let_in = set()
-    for caller, callee, purpose in product(CALLERS, ROLES, PURPOSES):
-        before = _counted(caller, callee, purpose)
-        status = _get(callee, purpose, credentials.mint(caller=caller, callee=callee))
-        assert status in {200, 403}
-        assert _counted(caller, callee, purpose) - before == (status == 200)
-        if status == 200:
-            let_in.add((caller, callee, purpose))
+    for caller, ((callee, purpose), known) in product(CALLERS, ENDPOINTS.items()):
+        for endpoint in known:
+            before = _counted(caller, callee, purpose)
+            status = _send(endpoint, credentials.mint(caller=caller, callee=callee))
+            assert status in {200, 403}
+            assert _counted(caller, callee, purpose) - before == (status == 200)
+            if status == 200:
+                let_in.add((Pair(caller, callee, purpose), endpoint))
     assert let_in == listed
-    assert len(listed) > len(ROLES)
+    assert len(listed) > len(set(pairs()))
 
 
 def _counted(caller: str, callee: str, purpose: str) -> float:
@@ -66,7 +82,7 @@ def _counted(caller: str, callee: str, purpose: str) -> float:
 
 def test_without_a_credential_there_is_nothing() -> None:
     """404, as for any path that does not exist."""
-    assert {_get(role, "calls", None) for role in ROLES} == {404}
+    assert {_send(one, None) for known in ENDPOINTS.values() for one in known} == {404}
 
 
 def _forged(**changed: object) -> str:
@@ -82,7 +98,7 @@ def _forged(**changed: object) -> str:
 
 def test_a_good_credential_is_accepted() -> None:
     """The control of the refusals below."""
-    assert _get("inventory", "calls", _forged()) == 200
+    assert _send(AVAILABILITY, _forged()) == 200
 
 
 @pytest.mark.parametrize(
@@ -109,18 +125,18 @@ def test_a_good_credential_is_accepted() -> None:
 )
 def test_a_forged_credential_is_refused(changed: dict[str, object]) -> None:
     """401: for another callee, in another's name, too long-lived, of another type, signed by someone else."""
-    assert _get("inventory", "calls", _forged(**changed)) == 401
+    assert _send(AVAILABILITY, _forged(**changed)) == 401
 
 
 @pytest.mark.parametrize("garbage", ["", ".", "..", "a.b.c", "é", "x" * 5000])
 def test_garbage_is_refused(garbage: str) -> None:
     """401, never 500."""
-    assert _get("inventory", "calls", garbage) == 401
+    assert _send(AVAILABILITY, garbage) == 401
 
 
 def test_a_user_token_is_no_credential() -> None:
     """Neither takes the place of the other."""
-    assert _get("user", "calls", tokens.mint(Account())) == 401
+    assert _send(Endpoint("GET", "/user/internal/accounts/*/contact"), tokens.mint(Account())) == 401
     with pytest.raises(tokens.InvalidToken):
         tokens.verify(credentials.mint(caller="order", callee="user"))
 
