@@ -2,6 +2,6 @@
 
     python -m deploy.lab up | down | status | see | sh [-- COMMAND …]
 
-Built by ``build`` and ``rootfs`` into a cache, packed by ``images``, started by ``cluster.up`` in
-namespaces of its own (``node`` is their process 1), ended by ``cluster.down``.
+Built by ``build`` and ``rootfs`` into a cache, packed by ``images``, started by ``up.up`` in
+namespaces of its own (``node`` is their process 1), ended by ``up.down``.
 """

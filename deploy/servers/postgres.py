@@ -11,7 +11,7 @@ _CLUSTER = DATA / "postgres"
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_directories": str(SOCKETS),
-    # Sum of the pools of all pods at their most, and a tenth more: tests/deploy/test_generated.py adds them up.
+    # Sum of the pools of all pods at their most, and a tenth more: tests/deploy/test_manifests.py adds them up.
     "max_connections": os.environ.get("MAX_CONNECTIONS", "400"),
     "shared_buffers": "128MB",
     "wal_level": "minimal",
