@@ -7,7 +7,7 @@ Safe to repeat: with other code it makes the images anew and rolls every role ov
 import hashlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -25,6 +25,7 @@ _READY_WITHIN_S = 600  # two cores start twenty-five Django processes, one after
 _STOCKED_WITHIN_S = 300
 _NAMESPACES = (local.DATA, local.SHOP)
 _MANIFESTS = ROOT / "deploy/kubernetes"
+_WORKLOADS = "deployment,statefulset"
 _ONCE = "app.kubernetes.io/component in (migrate, bootstrap, demo)"  # Jobs, which cannot be changed
 
 
@@ -44,10 +45,11 @@ def install(lab: Lab, *, short_limits: bool = False) -> None:
             _imported(lab, target).write_text(digests[target])
     with progress.step("applying the manifests"):
         _apply_namespaces(lab)
-        running = list(_names(lab, "deployment,statefulset"))
+        before = _generations(lab)
         _apply(lab, overlay)
         if not applied.exists():
-            _roll_over(lab, running)
+            after = _generations(lab)
+            _roll_over(lab, [workload for workload in before if before[workload] == after.get(workload)])
             applied.write_text(overlay)
     with progress.step("waiting for every pod"):
         _wait_for_pods(lab)
@@ -79,6 +81,16 @@ def _apply(lab: Lab, overlay: str) -> None:
     cluster.apply_folder(lab, _MANIFESTS / "overlays" / overlay)
 
 
+def _generations(lab: Lab) -> dict[tuple[str, str], int]:
+    """Of each workload's manifest; one that Kubernetes rolls over by itself, since it was changed, has another."""
+    found: dict[tuple[str, str], int] = {}
+    for namespace in _NAMESPACES:
+        for item in cluster.kubectl_json(lab, "-n", namespace, "get", _WORKLOADS)["items"]:
+            name = f"{item['kind'].lower()}/{item['metadata']['name']}"
+            found[namespace, name] = item["metadata"]["generation"]
+    return found
+
+
 def _roll_over(lab: Lab, running: Sequence[tuple[str, str]]) -> None:
     """What runs has the image and the settings of before: the tag is the version, which other code may share.
 
@@ -92,27 +104,20 @@ def _roll_over(lab: Lab, running: Sequence[tuple[str, str]]) -> None:
 
 
 def _owner(running: tuple[str, str]) -> tuple[str, str]:
-    """Namespace, and role or server, of ``deployment.apps/cart-worker``."""
+    """Namespace, and role or server, of ``deployment/cart-worker``."""
     namespace, workload = running
     return namespace, workload.rpartition("/")[2].partition("-")[0]
 
 
 def _wait_for_pods(lab: Lab) -> None:
     end = time.monotonic() + _READY_WITHIN_S
-    for namespace, workload in _names(lab, "deployment,statefulset"):
+    for namespace, workload in _generations(lab):
         cluster.wait_rolled_out(lab, namespace, workload, within_s=max(int(end - time.monotonic()), 1))
 
 
 def _wait_for_jobs(lab: Lab) -> None:
     wait = ("wait", "--for=condition=complete", f"--timeout={_STOCKED_WITHIN_S}s", "jobs", "--selector", _ONCE)
     cluster.kubectl(lab, "-n", local.SHOP, *wait)
-
-
-def _names(lab: Lab, kinds: str) -> Iterator[tuple[str, str]]:
-    """Namespace, and ``kind/name``, of each there is; servers first."""
-    for namespace in _NAMESPACES:
-        for name in cluster.kubectl(lab, "-n", namespace, "get", kinds, "--output=name").split():
-            yield namespace, name
 
 
 def _imported(lab: Lab, target: str) -> Path:
