@@ -6,6 +6,7 @@ SHELL := bash
 .PHONY: fault fault-clear mesh-cost rotate-keys
 .PHONY: cluster cluster-down cluster-see cluster-sh cluster-status cluster-audit cluster-test cluster-test-life cluster-packages
 .PHONY: mesh-test mesh-full
+.PHONY: canary promote rollback
 
 PYTHON := .venv/bin/python
 UV := $(or $(shell command -v uv),.tools/bin/uv)
@@ -103,6 +104,19 @@ fault-clear: .venv/.lab ## Mend all that make fault broke
 
 mesh-cost: .venv/.lab ## What a hop through the mesh costs, beside the same hop without it
 	@exec $(PYTHON) -m tools.mesh_cost
+
+# Elsewhere, with a KUBECONFIG of one's own: python -m deploy.canary shift|promote|rollback ROLE …
+CANARY := $(LAB) sh -- $(PYTHON) -m deploy.canary
+
+canary: .venv/.lab ## Give v2 of a role more requests for as long as it is no worse; ROLE=product WEIGHT=50 IMAGE=… STEP_S=600 REQUESTS=500
+	@exec $(CANARY) shift "$(ROLE)" "$(WEIGHT)" $(if $(IMAGE),--image "$(IMAGE)") \
+		$(if $(STEP_S),--step-s "$(STEP_S)") $(if $(REQUESTS),--requests "$(REQUESTS)") $(if $(WAIT_S),--wait-s "$(WAIT_S)")
+
+promote: .venv/.lab ## Make v1 what v2 is, once v2 has all requests; ROLE=product
+	@exec $(CANARY) promote "$(ROLE)"
+
+rollback: .venv/.lab ## Give all requests of a role to v1, at once; ROLE=product
+	@exec $(CANARY) rollback "$(ROLE)"
 
 cluster-test-life: .venv/.lab ## Two clusters side by side, killed and ended: nothing may stay (slow)
 	@exec $(PYTHON) -m pytest -c tests/blackbox.ini tests/cluster/test_life.py

@@ -3,14 +3,12 @@
 Prints what it found. Exit status: the audit's own, 0 clean and silent, 1 a disagreement, 2 incomplete.
 """
 
-import json
-import subprocess
 import sys
 import time
 from typing import Any
 from uuid import uuid4
 
-from deploy.local import SHOP
+from deploy.kubectl import Refused, kubectl, listed
 
 _WITHIN_S = 240
 _POLL_S = 0.5
@@ -21,13 +19,13 @@ def main() -> int:
     """The audit's exit status; 2 with one line if no Job could be run."""
     job = f"audit-{uuid4().hex[:8]}"
     try:
-        _kubectl("create", "job", "--from=cronjob/audit", job)
+        kubectl("create", "job", "--from=cronjob/audit", job)
         try:
             return _outcome(job)
         finally:
-            _kubectl("delete", "job", job, "--wait=false")
-    except subprocess.CalledProcessError as failed:
-        print(failed.stderr.strip().splitlines()[-1], file=sys.stderr)
+            kubectl("delete", "job", job, "--wait=false")
+    except Refused as refusal:
+        print(refusal, file=sys.stderr)
         return _INCOMPLETE
 
 
@@ -38,13 +36,13 @@ def _outcome(job: str) -> int:
             print(f"job/{job} has not ended after {_WITHIN_S} s", file=sys.stderr)
             return _INCOMPLETE
         time.sleep(_POLL_S)
-    print(_kubectl("logs", f"job/{job}", "--container=app"), end="")
+    print(kubectl("logs", f"job/{job}", "--container=app"), end="")
     return ended
 
 
 def _ended(job: str) -> int | None:
     """The exit status of the container; None while it runs."""
-    pods = json.loads(_kubectl("get", "pods", f"--selector=job-name={job}", "--output=json"))["items"]
+    pods = listed("pods", f"--selector=job-name={job}")
     states: list[dict[str, Any]] = [
         status["state"]
         for pod in pods
@@ -52,11 +50,6 @@ def _ended(job: str) -> int | None:
         if status["name"] == "app"
     ]
     return next((int(state["terminated"]["exitCode"]) for state in states if "terminated" in state), None)
-
-
-def _kubectl(*arguments: str) -> str:
-    command = ["kubectl", "--namespace", SHOP, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ relative to the checkout. A fault of a role's versions replaces the weights of a
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from deploy.kubectl import Refused, kubectl
 from deploy.release import ROOT
 
 FAULTS = ROOT / "istio/faults"
@@ -20,10 +20,6 @@ _OVERLAY = "deploy/istio/lab"
 _CLEAR = "clear"
 
 Manifest = dict[str, Any]
-
-
-class Refused(Exception):
-    """One line that says why."""
 
 
 def names() -> list[str]:
@@ -43,7 +39,7 @@ def routes(fault: str | None) -> list[Manifest]:
 def apply(fault: str | None) -> None:
     """Put ``fault`` into the cluster; None clears all. Raises Refused."""
     manifest = yaml.safe_dump_all(routes(fault))
-    _kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", text=manifest)
+    kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", input=manifest)
 
 
 def _targets(fault: str) -> list[tuple[str, str]]:
@@ -65,14 +61,7 @@ def _rendered(fault: str | None) -> list[Manifest]:
             "components": [os.path.relpath(FAULTS / fault, folder)] if fault else [],
         }
         (Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(combined))
-        return list(yaml.safe_load_all(_kubectl("kustomize", folder)))
-
-
-def _kubectl(*arguments: str, text: str | None = None) -> str:
-    done = subprocess.run(["kubectl", *arguments], input=text, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Refused(done.stderr.strip().splitlines()[-1])
-    return done.stdout
+        return list(yaml.safe_load_all(kubectl("kustomize", folder)))
 
 
 def main() -> int:

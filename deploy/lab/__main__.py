@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-import subprocess
 import sys
 from contextlib import ExitStack, suppress
 
@@ -37,7 +36,7 @@ def main() -> int:
         case "see":
             _see(lab)
         case _:
-            return _shell(lab, arguments.run)
+            _shell(lab, arguments.run)
     return 0
 
 
@@ -63,15 +62,19 @@ def _see(lab: Lab) -> None:
         signal.pause()
 
 
-def _shell(lab: Lab, command: list[str]) -> int:
-    """The exit status of the shell or command."""
+def _shell(lab: Lab, command: list[str]) -> None:
+    """Becomes the shell or command: an interrupt is its own, and so is the exit status."""
     ingress, _ = cluster.service_address(lab, f"{INGRESS}/{PUBLIC}", 80)
     internal, _ = cluster.service_address(lab, f"{INGRESS}/{INTERNAL}", 80)
     environment = {**lab.environment(), "INGRESS": f"http://{ingress}", "INTERNAL": f"http://{internal}"}
     if not command:
-        print(f"kubectl and istioctl are on PATH. Shop: {environment['INGRESS']}  ($INGRESS)  admin: $INTERNAL")
+        print(
+            f"kubectl and istioctl are on PATH. Shop: {environment['INGRESS']}  ($INGRESS)  admin: $INTERNAL",
+            flush=True,
+        )
         command = [os.environ.get("SHELL", "/bin/sh")]
-    return subprocess.run(cluster.in_network(lab, *command), env=environment, check=False).returncode
+    inside = cluster.in_network(lab, *command)
+    os.execvpe(inside[0], inside, environment)  # from a list
 
 
 if __name__ == "__main__":

@@ -1,0 +1,190 @@
+"""shift, promote and rollback: what is done to the cluster, in which order."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from deploy.canary import pods, rule, slots, step, weights
+from deploy.canary.pods import V2
+from deploy.canary.slots import Object
+from deploy.canary.step import Limits, Stopped
+from deploy.kubectl import Refused, kubectl, listed, read
+
+_MANAGER = "--field-manager=canary"
+_MIGRATED_WITHIN_S = 1800
+_READY_WITHIN_S = 300
+_QUIET_WITHIN_S = 60  # a weight has spread after 0.4 s, seldom 2
+_QUIET_LOOKS = 3
+_POLL_S = 1.0
+
+
+def shift(role: str, wanted: int, limits: Limits, image: str | None) -> None:
+    """Bring v2 to ``wanted`` per cent, step by step, each judged. Raises Refused, Stopped, TooThin, Changed."""
+    at = weights.present(role)
+    if image:
+        _make(role, image, at)
+    _require_ready(role)
+    baseline = None
+    for weight in rule.walk(at, wanted):
+        _scale(role, weight)
+        weights.write(role, weight, expected=at)
+        at = weight
+        try:
+            line, v1 = step.judged(role, weight, limits, baseline)
+        except Stopped:
+            weights.write(role, 0, expected=at)
+            raise
+        print(f"{role} {weight:3} %: {line}: passed", flush=True)
+        baseline = v1 if rule.is_comparable(weight) else baseline
+
+
+def promote(role: str) -> None:
+    """v1 becomes what v2 is, under no load; then it takes everything, and v2 goes. Raises Refused.
+
+    Only from 100 %: there all requests have been v2's already, so nothing new is risked, and the walk comes there only
+    past a step at 50 % that was passed.
+    """
+    if (weight := weights.present(role)) != 100:
+        raise Refused(f"{role} v2 stands at {weight} %, and is promoted from 100 % only: make canary WEIGHT=100")
+    _require_ready(role)
+    v2 = read("deployment", f"{role}-service-v2")
+    image = slots.image_of(v2)
+    with _at_least(role, int(v2["spec"]["replicas"])):
+        for name in (f"{role}-service-v1", f"{role}-worker"):
+            _release(name, image)
+        weights.write(role, 0, expected=100)
+        _wait_until_quiet(role)
+    kubectl("delete", "deployment", f"{role}-service-v2")
+    print(f"{role} promoted: v1 and the worker run {image}, v1 answers everything, v2 is gone")
+
+
+def rollback(role: str) -> None:
+    """v1 answers everything, whatever v2 stood at. Raises Refused."""
+    before = weights.present(role)
+    weights.write(role, 0)
+    print(f"{role} rolled back from {before} %: v1 answers everything. v2's pods stay to be looked at; to end them:")
+    print(f"  kubectl -n shop delete deployment {role}-service-v2")
+
+
+def _make(role: str, image: str, weight: int) -> None:
+    """v2 of ``image``, ready, its migrations before it. Nothing if that runs. Raises Refused."""
+    found = listed("deployments", f"--selector=app={role}-service,version=v2")
+    if found and slots.image_of(found[0]) == image:
+        return
+    if weight:
+        raise Refused(f"{role} v2 stands at {weight} % with another image: make rollback ROLE={role} first")
+    _migrate(role, image)
+    v1 = read("deployment", f"{role}-service-v1")
+    made = slots.candidate(v1, image)
+    kubectl("apply", "--server-side", "--force-conflicts", _MANAGER, "--filename=-", input=json.dumps(made))
+    _wait_rolled_out(f"{role}-service-v2", f"app={role}-service,version=v2")
+
+
+def _migrate(role: str, image: str) -> None:
+    """Expand first: the schema is never behind the code that meets it. Raises Refused."""
+    live = _migration_of(role)
+    name = f"{role}-migrate-canary"
+    kubectl("delete", "job", name, "--ignore-not-found", "--wait=true")
+    kubectl("create", "--filename=-", input=json.dumps(slots.migration(live, image, name)))
+
+    def is_done() -> bool:
+        ended = {one["type"] for one in read("job", name)["status"].get("conditions", ()) if one["status"] == "True"}
+        if "Failed" in ended:
+            raise Refused(f"the migrations of {image} failed: kubectl -n shop logs job/{name}")
+        _require_hope(f"job-name={name}")
+        return "Complete" in ended
+
+    _wait(f"job/{name}", is_done, within_s=_MIGRATED_WITHIN_S)
+    kubectl("delete", "job", name)
+
+
+def _migration_of(role: str) -> Object:
+    """The newest of its live Jobs."""
+    jobs = listed("jobs", "--selector=app.kubernetes.io/component=migrate")
+    own = [job for job in jobs if job["spec"]["template"]["metadata"]["labels"].get("role") == role]
+    if not own:
+        raise Refused(f"{role} has no migrate Job to make another of: apply its manifests")
+    return max(own, key=lambda job: str(job["metadata"]["creationTimestamp"]))
+
+
+def _require_ready(role: str) -> None:
+    """Weight without pods is 503s. Raises Refused."""
+    if not any(pod.is_ready for pod in pods.of_version(role, V2)):
+        raise Refused(f"{role} v2 has no ready pod: give IMAGE=…, or look at kubectl -n shop get pods -l version=v2")
+
+
+def _scale(role: str, weight: int) -> None:
+    """Pods first: as many as ``weight`` needs. Raises Refused."""
+    v1, v2 = (int(read("deployment", f"{role}-service-{slot}")["spec"]["replicas"]) for slot in ("v1", "v2"))
+    wanted = rule.pods_for(weight, v1=v1, v2=v2)
+    if wanted > v2:
+        kubectl("scale", f"deployment/{role}-service-v2", f"--replicas={wanted}")
+        _wait_rolled_out(f"{role}-service-v2", f"app={role}-service,version=v2")
+
+
+def _release(name: str, image: str) -> None:
+    """Roll a Deployment over to ``image``. Raises Refused."""
+    patch = slots.released(read("deployment", name), image)
+    kubectl("patch", "deployment", name, _MANAGER, "--type=strategic", f"--patch={json.dumps(patch)}")
+    _wait_rolled_out(name, f"app={name.removesuffix('-v1')},version=v1")
+
+
+@contextmanager
+def _at_least(role: str, replicas: int) -> Iterator[None]:
+    """Meanwhile v1 has as many pods as v2: idle, its autoscaler has left it with few."""
+    name = f"{role}-service-v1"
+    before = int(read("hpa", name)["spec"]["minReplicas"])
+    wanted = max(replicas, int(read("deployment", name)["spec"]["replicas"]))
+    _set_minimum(name, max(before, wanted))
+    try:
+        kubectl("scale", f"deployment/{name}", f"--replicas={wanted}")
+        yield
+    finally:
+        _set_minimum(name, before)
+
+
+def _set_minimum(name: str, replicas: int) -> None:
+    kubectl("patch", "hpa", name, _MANAGER, "--type=merge", f'--patch={{"spec": {{"minReplicas": {replicas}}}}}')
+
+
+def _wait_until_quiet(role: str) -> None:
+    """Until v2 counts no request of a customer any more: every proxy knows the weight. Raises Refused."""
+    seen: list[object] = []
+
+    def is_quiet() -> bool:
+        seen.append([step.metrics(pod) for pod in pods.of_version(role, V2)])
+        return len(seen) >= _QUIET_LOOKS and all(counts == seen[-1] for counts in seen[-_QUIET_LOOKS:])
+
+    _wait(f"{role} v2 gets no more requests", is_quiet, within_s=_QUIET_WITHIN_S)
+
+
+def _wait_rolled_out(name: str, selector: str) -> None:
+    """Until every pod is of the newest template and ready. Raises Refused, at once if that cannot be."""
+
+    def is_done() -> bool:
+        found = read("deployment", name)
+        _require_hope(selector)
+        return _is_rolled_out(found)
+
+    _wait(f"deployment/{name}", is_done, within_s=_READY_WITHIN_S)
+
+
+def _is_rolled_out(deployment: Object) -> bool:
+    status, wanted = deployment["status"], deployment["spec"]["replicas"]
+    counted = {status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")}
+    return bool(status.get("observedGeneration") == deployment["metadata"]["generation"] and counted == {wanted})
+
+
+def _require_hope(selector: str) -> None:
+    hopeless = [f"pod {pod.name}: {pod.hopeless}" for pod in pods.selected(selector) if pod.hopeless]
+    if hopeless:
+        raise Refused(hopeless[0])
+
+
+def _wait(what: str, is_so: Callable[[], bool], *, within_s: float) -> None:
+    end = time.monotonic() + within_s
+    while not is_so():
+        if time.monotonic() > end:
+            raise Refused(f"not after {within_s:.0f} s: {what}")
+        time.sleep(_POLL_S)

@@ -1,0 +1,138 @@
+"""One step: watch both versions at one weight until it can be judged.
+
+Figures come from each pod's own management port, by ``kubectl exec`` of a program in the container ``app``: that goes
+through the kubelet, so neither NetworkPolicy nor STRICT mTLS is in its way, on any cluster. The API server's proxy
+would connect to the pod's address from the control plane, which on AKS is no node and which the policies keep out.
+"""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from deploy import audit
+from deploy.canary import counted, pods, rule, weights
+from deploy.canary.counted import Counts, Meanwhile
+from deploy.canary.pods import V1, V2, Health, Pod
+from deploy.canary.rule import Figures
+from deploy.kubectl import Refused, kubectl
+
+_POLL_S = 5.0  # an exec costs the pod a tenth of a second of CPU
+_FAILED_LOOKS = 5  # in a row, before an API server that does not answer ends the step
+_EXECS = 4  # at once
+_READ = f"""
+import http.client
+connection = http.client.HTTPConnection("127.0.0.1", 8001, timeout=10)
+connection.request("GET", "/metrics")
+names = ("{counted.ANSWERS}{{", "{counted.SECONDS}{{")
+lines = connection.getresponse().read().decode().splitlines(keepends=True)
+print("".join(line for line in lines if line.startswith(names)))
+"""
+
+
+class Stopped(Exception):
+    """v2 is worse, or not well: the figure that says so."""
+
+
+class TooThin(Exception):
+    """Too few requests to judge by, in the time there was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Of one step: at least so long with so many requests of v2, and no longer than ``wait_s``."""
+
+    step_s: float
+    requests: int
+    wait_s: float
+
+
+def judged(role: str, weight: int, limits: Limits, baseline: Counts | None) -> tuple[str, Counts]:
+    """Watch a step and judge it; its figures in a line, and v1's counts, which ``baseline`` are of an earlier step.
+
+    Raises Stopped, TooThin, weights.Changed, Refused.
+    """
+    began = time.monotonic()
+    watched = _Watched(role, weight, None if rule.is_comparable(weight) else baseline)
+    while (took_s := time.monotonic() - began) < limits.step_s or watched.enough() < limits.requests:
+        if took_s >= limits.wait_s:
+            raise TooThin(f"{watched.enough()} requests in {took_s:.0f} s, of {limits.requests} to judge by")
+        time.sleep(min(_POLL_S, limits.step_s / 5))
+        watched.look()
+        _stop_if(rule.gross_failure(*watched.figures()))
+    v1, v2 = watched.figures()
+    _stop_if(rule.failure(v1, v2))
+    watched.look(at_end=True)
+    if status := audit.main():
+        raise Stopped(f"the audit is not clean: exit status {status}")
+    return f"v2 {v2}; v1 {v1}; {took_s:.0f} s", watched.v1
+
+
+def metrics(pod: Pod) -> Counts:
+    """What its customers' requests have counted until now. Raises Refused."""
+    text = kubectl("exec", pod.name, "--container=app", "--", "python3.11", "-I", "-S", "-c", _READ)
+    return counted.parse(text)
+
+
+def _stop_if(failure: str) -> None:
+    if failure:
+        raise Stopped(failure)
+
+
+class _Watched:
+    """Counters of both versions since the step began, and the health of v2's pods."""
+
+    def __init__(self, role: str, weight: int, baseline: Counts | None) -> None:
+        self._role, self._weight, self._baseline = role, weight, baseline
+        self._health = Health()
+        self._failed = 0
+        found = pods.of_version(role, V1, V2)
+        self._meanwhile = {
+            version: Meanwhile(pod.name for pod in found if pod.version == version) for version in (V1, V2)
+        }
+        if not self._read(pod for pod in found if pod.is_running):
+            raise Refused(f"no pod of {role} could be asked for its metrics, by kubectl exec")
+
+    @property
+    def v1(self) -> Counts:
+        """Of its customers in this step, or in that which stands for it."""
+        return self._meanwhile[V1].grown if self._baseline is None else self._baseline
+
+    def figures(self) -> tuple[Figures, Figures]:
+        return counted.compared(self.v1, self._meanwhile[V2].grown)
+
+    def enough(self) -> int:
+        """Requests to judge by: v2's, or v1's if these are fewer and of this step."""
+        v1, v2 = self.figures()
+        return v2.requests if self._baseline is not None else min(v1.requests, v2.requests)
+
+    def look(self, *, at_end: bool = False) -> None:
+        """Read every pod. Raises Stopped, Changed; Refused when kubectl has failed several times in a row."""
+        try:
+            weights.require(self._role, self._weight)
+            found = pods.of_version(self._role, V1, V2)
+            self._failed = 0
+        except Refused:
+            self._failed += 1
+            if self._failed >= _FAILED_LOOKS:
+                raise
+            return
+        _stop_if(self._health.failure([pod for pod in found if pod.version == V2], at_end=at_end))
+        self._read(pod for pod in found if pod.is_running)
+
+    def _read(self, found: Iterable[Pod]) -> int:
+        """Count on; how many pods could be read: one that is just going cannot."""
+        running = list(found)
+        with ThreadPoolExecutor(_EXECS) as pool:
+            counts = list(pool.map(_metrics_if_any, running))
+        for pod, read in zip(running, counts, strict=True):
+            if read is not None:
+                self._meanwhile[pod.version].read(pod.name, read)
+        return sum(read is not None for read in counts)
+
+
+def _metrics_if_any(pod: Pod) -> Counts | None:
+    try:
+        return metrics(pod)
+    except Refused:
+        return None

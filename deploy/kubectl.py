@@ -1,0 +1,38 @@
+"""kubectl of PATH, on whatever cluster it points at, in the shop's namespace."""
+
+import json
+import subprocess
+from typing import Any
+
+from deploy.local import SHOP
+
+Object = dict[str, Any]
+
+
+class Refused(Exception):
+    """Why something is not done, in one line: kubectl's own words, or the caller's."""
+
+
+def kubectl(*arguments: str, input: str | None = None) -> str:
+    """What it prints. Raises Refused with its last line."""
+    command = ["kubectl", "--namespace", SHOP, *arguments]
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, input=input)
+    except FileNotFoundError:
+        raise Refused("kubectl is not on PATH") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"{' '.join(command)} ended with {done.returncode}"]
+        raise Refused(said[-1])
+    return done.stdout
+
+
+def read(*arguments: str) -> Object:
+    """What ``kubectl get … --output=json`` says. Raises Refused."""
+    answer: Object = json.loads(kubectl("get", *arguments, "--output=json"))
+    return answer
+
+
+def listed(*arguments: str) -> list[Object]:
+    """The same for a list. Raises Refused."""
+    items: list[Object] = read(*arguments)["items"]
+    return items
