@@ -1,5 +1,6 @@
 """Endpoints of a role that are no pods: this process plays a server that is broken, on the node's address."""
 
+import os
 import socket
 import struct
 import threading
@@ -74,6 +75,37 @@ def refusing(stage: Stage, role: str) -> Iterator[Door]:
         finally:
             listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)
+
+
+@contextmanager
+def hanging_up(stage: Stage, role: str) -> Iterator[Door]:
+    """Reads a request in plain text, and ends the connection without an answer."""
+
+    class Hangup(BaseHTTPRequestHandler):
+        def handle_one_request(self) -> None:
+            if self.rfile.readline():
+                door.knocks += 1
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            os.close(self.connection.detach())
+            self.close_connection = True
+
+    server = _Quiet((NODE_IP, 0), Hangup)
+    door = Door(stage, role, server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield door
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that this side ended is no error."""
 
 
 @contextmanager

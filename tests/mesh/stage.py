@@ -108,6 +108,10 @@ class Stage:
         order = {"requests": listed, "n": n, "concurrency": concurrency, **more}
         return [Answer(**each) for each in self.management(pod, "POST", "/send", order)]
 
+    def renew(self, pod: Pod, url: str) -> None:
+        """The first answer on a connection from before a change may be the old one: let there be new connections."""
+        self.send(pod, {"url": url}, n=6, concurrency=3)
+
     def calls(self, app: str, tag: str) -> list[Object]:
         """As the applications of ``app`` received them, in the order of time."""
         found = [self.management(pod, "GET", f"/calls?{urlencode({'tag': tag})}") for pod in self.pods_of(app)]

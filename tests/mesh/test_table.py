@@ -111,6 +111,12 @@ def test_a_mutation_stays_with_its_role(row: Policy) -> None:
             assert strangers == set(), f"{row.proof} on {role}"
 
 
+def test_limits_of_every_role_are_the_same() -> None:
+    """Leaves and callers: what is shown of the limits of a leaf is true of a caller."""
+    rules = [content["spec"]["trafficPolicy"] for (kind, _), content in OBJECTS.items() if kind == "DestinationRule"]
+    assert [each["connectionPool"] for each in rules if each["connectionPool"] != rules[0]["connectionPool"]] == []
+
+
 def test_every_role_is_of_one_kind() -> None:
     """A role that calls others at the customer's request has other routes: cart and order."""
     assert sorted((*LEAVES, *CALLERS)) == sorted(ROLES)

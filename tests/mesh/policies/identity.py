@@ -87,6 +87,7 @@ def only_the_pairs_of_the_table_pass(stage: Stage, role: str) -> None:
     requests = [request(role, each.path.replace("*", "a-1"), each.method) for each in asked]
     wrong = []
     for source in _sources():
+        stage.renew(stage.pod(source, "v1"), requests[0]["url"])
         answers = stage.send(stage.pod(source, "v1"), requests, concurrency=2)
         for endpoint, answer in zip(asked, answers, strict=True):
             wanted = 200 if _may(source, role, endpoint) else 403
@@ -219,6 +220,11 @@ def _swap_gateways(objects: Objects) -> None:
 
 def _outbound(name: str, mode: str) -> Change:
     return lambda objects: objects.spec("Sidecar", name)["outboundTrafficPolicy"].update(mode=mode)
+
+
+def _workers_of_nobody(objects: Objects) -> None:
+    for name in cast.WORKERS:
+        objects.spec("Sidecar", name)["workloadSelector"]["labels"]["app"] = "nobody"
 
 
 POLICIES = (
@@ -362,18 +368,12 @@ POLICIES = (
         leaves=["Sidecar/*-worker outboundTrafficPolicy.mode", "Sidecar/*-worker workloadSelector.labels.app"],
         observation=two_workers_may_go_out,
         mutations=[
-            Mutation(name=f"{name} as the others", change=_outbound(name, "REGISTRY_ONLY"), seen=rf"{name}': (0|502)")
-            for name in cast.WORKERS
-        ]
-        + [
             Mutation(
-                name=f"no Sidecar of {name}",
-                change=lambda objects, name=name: objects.spec("Sidecar", name)["workloadSelector"]["labels"].update(
-                    app="nobody"
-                ),
-                seen=rf"{name}': (0|502)",
-            )
-            for name in cast.WORKERS
+                name="as the others",
+                change=lambda objects: [_outbound(name, "REGISTRY_ONLY")(objects) for name in cast.WORKERS],
+                seen="product-worker': (0|502).*notification-worker': (0|502)",
+            ),
+            Mutation(name="of no pod", change=_workers_of_nobody, seen="product-worker': (0|502).*worker': (0|502)"),
         ],
     ),
 )

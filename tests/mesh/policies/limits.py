@@ -15,7 +15,7 @@ from tests.mesh.seeing import at_once, between, equal, sent
 from tests.mesh.stage import PROBE, Answer, Pod, Stage, request
 
 RULE = "istio/services/{role}/destinationrule.yaml"
-ONE_POD = ("payment", "user", "notification", "cart")
+LEAF = ("payment", "user", "notification")  # one pod each; limits of callers are the same, see test_table.py
 CONNECTIONS, PENDING, REQUESTS, RETRIES = 64, 64, 128, 3
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _POOL = "*/rule trafficPolicy.connectionPool"
@@ -46,7 +46,7 @@ def _at_most(calls: Sequence[Object]) -> int:
     return most
 
 
-def _overload(stage: Stage, pod: Pod, role: str, tag: str, n: int, *, delay_s: float = 3.5) -> list[Answer]:
+def _overload(stage: Stage, pod: Pod, role: str, tag: str, n: int, *, delay_s: float = 3.0) -> list[Answer]:
     """Slow writes, one begun after the other, so that none waits for a connection to be made."""
     script = {"tag": tag, "delay_s": delay_s}
     slow = request(role, f"/{role}/x", "POST", script=script)
@@ -96,7 +96,7 @@ def requests_under_way_are_limited(stage: Stage, role: str) -> None:
     """Where connections are no limit: 128 at once."""
     tag, probe = stage.new_tag(), stage.probes()[0]
     with stage.busy:
-        answers = _overload(stage, probe, role, tag, 160)
+        answers = _overload(stage, probe, role, tag, 160, delay_s=6)
     between("under way at once", _at_most(stage.calls(f"{role}-service", tag)), REQUESTS - 2, REQUESTS + 2)
     between("refused of 160", sum(answer.is_overflow for answer in answers), 160 - REQUESTS - 4, 160 - REQUESTS + 4)
 
@@ -142,12 +142,14 @@ def connections_are_kept(stage: Stage, role: str) -> None:
 
 # -- ejection
 
+_PACE_S = 0.02  # what one answer says is acted upon by another thread of Envoy
+
 
 def _bad(stage: Stage, role: str, pods: Sequence[Pod], n: int, status: int = 503) -> tuple[list[int], Counter[str]]:
     """Statuses of writes without a key while some pods answer badly, and the calls of each pod."""
     tag = stage.new_tag()
     script = {"tag": tag, "status": status, "pods": [pod.name for pod in pods]}
-    answers = stage.send(stage.probes()[0], request(role, f"/{role}/x", "POST", script=script), n=n)
+    answers = stage.send(stage.probes()[0], request(role, f"/{role}/x", "POST", script=script), n=n, pace_s=_PACE_S)
     return [each.status for each in answers], Counter(call["pod"] for call in stage.calls(f"{role}-service", tag))
 
 
@@ -156,8 +158,8 @@ def a_bad_pod_is_left_out(stage: Stage, role: str) -> None:
     stage.forget_ejections(role)
     bad, _ = stage.pods_of(f"{role}-service")
     statuses, calls = _bad(stage, role, [bad], 60)
-    between("calls of the bad pod, of 60", calls[bad.name], 4, 7)
-    equal("statuses of the last 40", set(statuses[-40:]), {200})
+    between("calls of the bad pod, of 60", calls[bad.name], 4, 12)
+    equal("statuses of the last 30", set(statuses[-30:]), {200})
 
 
 def clients_do_not_notice_a_bad_pod(stage: Stage, role: str) -> None:
@@ -175,7 +177,7 @@ def a_pod_comes_back(stage: Stage, role: str) -> None:
     bad, _ = stage.pods_of(f"{role}-service")
     began = time.monotonic()
     _, calls = _bad(stage, role, [bad], 30)
-    between("calls of the bad pod, of 30", calls[bad.name], 4, 7)
+    between("calls of the bad pod, of 30", calls[bad.name], 4, 12)
     settled(lambda: bool(_bad(stage, role, [], 4)[1][bad.name]), True, times=1, within_s=45)
     between("seconds until it is asked again", time.monotonic() - began, 28, 40)
 
@@ -185,7 +187,7 @@ def never_all_pods_are_left_out(stage: Stage, role: str) -> None:
     stage.forget_ejections(role)
     _, calls = _bad(stage, role, stage.pods_of(f"{role}-service"), 60)
     equal("calls at the applications, of 60", sum(calls.values()), 60)
-    between("calls of the pod that was left out", min(calls.values()), 4, 12)
+    between("calls of the pod that was left out", min(calls.values()), 4, 15)
 
 
 def a_defect_of_the_code_ejects_nobody(stage: Stage, role: str) -> None:
@@ -211,9 +213,9 @@ def an_endpoint_that_cannot_be_reached_is_left_out(stage: Stage, role: str) -> N
     """After five connections that came to nothing it is not tried any more, and the pods still are."""
     with refusing(stage, role) as door, door.endpoint():
         ask = partial(stage.send, stage.probes()[0], request(role, f"/{role}/x", "POST"))
-        statuses = Counter(answer.status for answer in ask(n=60, keep=False))
+        statuses = Counter(answer.status for answer in ask(n=60, keep=False, pace_s=_PACE_S))
         knocks = door.knocks
-    between("connections to the endpoint that refuses, for 60 requests", knocks, 4, 8)
+    between("connections to the endpoint that refuses, for 60 requests", knocks, 4, 12)
     equal("statuses", statuses, {200: 60})
 
 
@@ -266,30 +268,23 @@ POLICIES = (
         seconds=4,
     ),
     Policy(
-        proof="breaker-connections",
-        says="a client has 64 requests under way at a role, the next 64 wait",
+        proof="breaker-client",
+        says="a client has 64 requests under way at a role, 64 wait, and the rest is refused at once",
         file=RULE,
-        roles=ONE_POD,
-        leaves=[f"{_POOL}.tcp.maxConnections"],
+        roles=LEAF,
+        leaves=[f"{_POOL}.tcp.maxConnections", f"{_POOL}.http.http1MaxPendingRequests"],
         observation=the_client_opens_its_breaker,
-        mutations=[_limit("no limit", "tcp", "maxConnections", None, _MORE)],
-        seconds=8,
-    ),
-    Policy(
-        proof="breaker-pending",
-        says="what is more than wait may is refused at once",
-        file=RULE,
-        roles=ONE_POD,
-        leaves=[f"{_POOL}.http.http1MaxPendingRequests"],
-        observation=the_client_opens_its_breaker,
-        mutations=[_limit("no limit", "http", "http1MaxPendingRequests", None, r"refused of 150: 0")],
-        seconds=8,
+        mutations=[
+            _limit("no limit of connections", "tcp", "maxConnections", None, _MORE),
+            _limit("all may wait", "http", "http1MaxPendingRequests", None, "refused of 150: 0"),
+        ],
+        seconds=7,
     ),
     Policy(
         proof="breaker-server",
         says="all clients together are limited too, at the pod",
         file=RULE,
-        roles=ONE_POD,
+        roles=LEAF,
         leaves=[f"{_POOL}.tcp.maxConnections", f"{_POOL}.http.http1MaxPendingRequests"],
         observation=the_server_opens_its_breaker,
         mutations=[
@@ -302,7 +297,7 @@ POLICIES = (
         proof="breaker-requests",
         says="128 are under way at once, where connections are not the limit",
         file=RULE,
-        roles=ONE_POD,
+        roles=LEAF,
         leaves=[f"{_POOL}.http.http2MaxRequests"],
         lifted=_pool("tcp", maxConnections=1024),
         observation=requests_under_way_are_limited,
@@ -313,7 +308,7 @@ POLICIES = (
         proof="breaker-retries",
         says="retries never are the load",
         file=RULE,
-        roles=("payment", "user", "notification"),
+        roles=LEAF,
         leaves=[f"{_POOL}.http.maxRetries"],
         observation=retries_at_once_are_limited,
         mutations=[_limit("no limit", "http", "maxRetries", None, "calls for twenty reads: [78]")],
@@ -331,7 +326,7 @@ POLICIES = (
         proof="idle-minute",
         says="the same, by behaviour",
         file=RULE,
-        roles=ONE_POD,
+        roles=LEAF,
         leaves=[f"{_POOL}.http.idleTimeout"],
         observation=idle_connections_are_closed_after_a_minute,
         mutations=[_limit("the default of an hour", "http", "idleTimeout", None, "last answer")],
@@ -342,7 +337,7 @@ POLICIES = (
         proof="kept",
         says="connections are used again and again",
         file=RULE,
-        roles=ONE_POD,
+        roles=LEAF,
         leaves=[f"{_POOL}.http.maxRequestsPerConnection"],
         observation=connections_are_kept,
         mutations=[_limit("one request each", "http", "maxRequestsPerConnection", 1, "thirty requests: 30")],

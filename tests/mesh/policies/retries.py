@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from tests.mesh.elsewhere import nowhere, refusing
+from tests.mesh.elsewhere import hanging_up, nowhere, refusing
 from tests.mesh.objects import CALLERS, LEAVES, Object, Objects, drop_routes, route
 from tests.mesh.policy import ALL, Change, Mutation, Policy
 from tests.mesh.seeing import KEY, Asker, at_once, between, calls_for, equal, sent, ways
@@ -85,6 +85,22 @@ def what_never_arrived_is_sent_again(stage: Stage, role: str) -> None:
     assert door.knocks, "connections to the endpoint that refuses: none, wanted some"
     equal("statuses", Counter(statuses), {200: 20})
     equal("calls", calls, 20)
+
+
+def a_read_that_was_cut_off_is_repeated(stage: Stage, role: str) -> None:
+    """One of two endpoints hangs up on what it read. A read is then sent to the pod, a write without a key is not.
+
+    The endpoint has no certificate, so all is in plain text here, which the pod answers with 403.
+    """
+    with hanging_up(stage, role) as door, door.endpoint():
+        probe = stage.probes()[0]
+        reads = [sent(stage, probe, role, f"/{role}/x") for _ in range(4)]
+        knocks = door.knocks  # four in all: the fifth would eject the endpoint
+        writes = [sent(stage, probe, role, f"/{role}/x", "POST") for _ in range(4)]
+    between("reads that the endpoint hung up on", knocks, 1, 4)
+    equal("statuses of reads", Counter(answer.status for answer in reads), {403: 4})
+    equal("writes that it hung up on", door.knocks - knocks, 2)
+    equal("statuses of writes", Counter(answer.status for answer in writes), {403: 2, 503: 2})
 
 
 def callers_are_asked_once(stage: Stage, role: str) -> None:
@@ -261,6 +277,12 @@ def _matching(name: str, **fields: Object) -> Change:
     return change
 
 
+def _in_plain_text(objects: Objects) -> None:
+    """The endpoint that hangs up has no certificate; the role's pods answer plain text with 403."""
+    objects.traffic["tls"]["mode"] = "DISABLE"
+    objects.spec("PeerAuthentication", f"{objects.role}-service")["mtls"]["mode"] = "PERMISSIVE"
+
+
 _READS = ("read", "plain-root")
 _REPEAT = "connect-failure,refused-stream,reset,503"
 _ONCE = "connect-failure,refused-stream,reset-before-request"
@@ -291,6 +313,24 @@ POLICIES = (
             Mutation(name="no route of reads", change=_dropped("read"), seen="GET outside': 1.*GET in the mesh': 1"),
         ],
         seconds=2,
+    ),
+    Policy(
+        proof="retries-reset",
+        says="so is one whose connection broke",
+        file=ROUTES,
+        roles=ONE_POD,
+        leaves=["leaf/mesh http.read.retries.retryOn", "leaf/mesh http.write.retries.retryOn"],
+        lifted=_in_plain_text,
+        observation=a_read_that_was_cut_off_is_repeated,
+        mutations=[
+            Mutation(
+                name="not on a reset",
+                change=_on("read", retryOn="connect-failure,refused-stream,503"),
+                seen="statuses of reads.*503",
+            ),
+            Mutation(name="writes too", change=_on("write", retryOn=_REPEAT), seen="statuses of writes|hung up on: 4"),
+        ],
+        seconds=3,
     ),
     Policy(
         proof="retries-keyed",

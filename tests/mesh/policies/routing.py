@@ -174,7 +174,6 @@ POLICIES = (
         observation=a_tenth_goes_to_the_candidate,
         mutations=[
             Mutation(name="a fifth", change=_weights(80, 20), seen="v2 of 1,000"),
-            Mutation(name="none", change=_weights(100, 0), seen="outside: 0.00"),
         ],
         seconds=6,
     ),
