@@ -147,7 +147,7 @@ async def _serve(listener: socket.socket, target: tuple[str, int]) -> None:
         await ended.wait()
 
 
-def _enter_network(pid: int) -> None:
+def enter_network(pid: int) -> None:
     """Sockets made from now on are the lab's; those that exist stay where they are."""
     namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -164,7 +164,7 @@ def main() -> None:
     except OSError as exc:
         print(os.strerror(exc.errno or 0))
         return
-    _enter_network(pid)
+    enter_network(pid)
     asyncio.run(_serve(listener, (host, port)))
 
 

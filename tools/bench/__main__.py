@@ -6,27 +6,25 @@ from the first to the ninth decile. CPU is that of all the shop's processes and 
 the lab, with what they use when idle subtracted; the client's own is not in it. A first start's pictures are
 drawn before.
 
-``python -m tests.topology cluster -- python -m tools.bench FILE`` measures the lab alone; its figures go to FILE.
+``python -m tools.bench [one] [split] [lab]`` measures some of them.
 """
 
-import json
+import signal
 import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
 from deploy.lab import processes
 from deploy.lab.lab import Lab, LabError
-from tests.cluster import shop as in_cluster
 from tests.shop_api.client import Api, Shop
 from tools.bench import lab, started
 from tools.bench.load import AT_ONCE, Measured, Send, Target, getter, idle, load
 
+KINDS = ["one", "split", "lab"]
 ROUNDS = 10
 REQUESTS = 300  # of one page in one round
 ORDERS = 40  # of one round
@@ -39,35 +37,29 @@ Figures = dict[str, float]  # what was measured, in requests of the bare view
 
 def main() -> int:
     """Print the tables."""
-    if len(sys.argv) > 1:
-        return _measure_lab(Path(sys.argv[1]))
+    wanted = sys.argv[1:] or KINDS
+    if not set(wanted) <= set(KINDS):
+        sys.exit(f"What is to be measured? {', '.join(KINDS)}, or nothing for all.")
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what was changed is put back
     print(f"{AT_ONCE} at a time, {ROUNDS} rounds; median (first to ninth decile)\n")
     print(f"{'':40}{'requests/s':>22}{'of bare':>9}{'CPU ms':>20}{'SQL':>6}")
-    found = {kind: _measured(partial(started.running, kind)) for kind in ("one", "split")}
-    try:
-        processes.running(Lab.chosen())
-    except LabError as missing:
-        print(f"\nEight services in the lab were left out. {missing}")
-    else:
-        found["lab"] = _measured_in_lab(Lab.chosen())
+    found = {kind: _measured(partial(started.running, kind)) for kind in KINDS[:2] if kind in wanted}
+    if KINDS[2] in wanted:
+        found |= _measured_in_lab(Lab.chosen())
     print("\n" + "\n".join(compared(found)))
     return 0
 
 
-def _measured_in_lab(chosen: Lab) -> Figures:
-    """By a process in the lab's network. Raises LabError."""
-    with NamedTemporaryFile("r") as file:
-        if in_cluster.run(chosen, [sys.executable, "-m", "tools.bench", file.name]):
-            raise LabError("The lab was not measured.")
-        figures: Figures = json.load(file)
-        return figures
-
-
-def _measure_lab(file: Path) -> int:
-    chosen = Lab.chosen()
-    file.write_text(json.dumps(_measured(partial(lab.running, chosen))))
+def _measured_in_lab(chosen: Lab) -> dict[str, Figures]:
+    """Nothing but a line where none runs. Raises LabError."""
+    try:
+        processes.running(chosen)
+    except LabError as missing:
+        print(f"\nEight services in the lab were left out. {missing}")
+        return {}
+    figures = _measured(partial(lab.running, chosen))
     print("\n" + "\n".join(lab.memory(chosen)))
-    return 0
+    return {KINDS[2]: figures}
 
 
 def _measured(running: Callable[..., AbstractContextManager[Target]]) -> Figures:

@@ -1,7 +1,7 @@
 """Eight services in the lab that runs here: through the ingress, from its own network.
 
 They are measured as they are, with one pod of each role, and order and shipping with the settings of the
-measurement; both are taken back at the end.
+measurement; both are taken back at the end. This process stays in the lab's network: the lab comes last.
 """
 
 import os
@@ -13,7 +13,9 @@ from typing import Any
 
 from deploy.lab import cluster, processes, status
 from deploy.lab.lab import Lab
+from deploy.lab.relay import enter_network
 from deploy.local import SHOP
+from tests.cluster.shop import pods, variables
 from tools.bench.load import Target
 
 _MANAGEMENT_PORT = 8001
@@ -23,14 +25,17 @@ _ROLLED_OUT_S = 300
 
 @contextmanager
 def running(lab: Lab, **settings: str) -> Iterator[Target]:
-    """The shop in ``lab``, for a process in its network. Raises LabError."""
+    """The shop in ``lab``. Raises LabError."""
+    known, init = variables(lab), processes.running(lab)
+    os.environ["SSL_CERT_FILE"] = known["SSL_CERT_FILE"]
+    enter_network(init)
     with _one_pod_each(lab), _settings(lab, settings):
-        (pod, *_) = _pods(lab, "app=product-service,version=v1")
+        (pod, *_) = pods(lab, "app=product-service,version=v1")
         yield Target(
             kind="lab",
-            known=dict(os.environ),
+            known=known,
             bare_url=f"http://{pod['status']['podIP']}:{_MANAGEMENT_PORT}/health",
-            pid=processes.running(lab),
+            pid=init,
             statements=None,
         )
 
@@ -47,12 +52,12 @@ def _one_pod_each(lab: Lab) -> Iterator[None]:
             _limit(lab, name, 1)
         yield
     finally:
-        for name, pods in most.items():
-            _limit(lab, name, pods)
+        for name, before in most.items():
+            _limit(lab, name, before)
 
 
-def _limit(lab: Lab, scaler: str, pods: int) -> None:
-    patch = f'{{"spec": {{"maxReplicas": {pods}}}}}'
+def _limit(lab: Lab, scaler: str, at_most: int) -> None:
+    patch = f'{{"spec": {{"maxReplicas": {at_most}}}}}'
     cluster.kubectl(lab, "-n", SHOP, "patch", "hpa", scaler, "--type=merge", f"--patch={patch}")
 
 
@@ -75,13 +80,13 @@ def _roll_over(lab: Lab, changes: list[str]) -> None:
 def memory(lab: Lab) -> Iterator[str]:
     """A table of what a pod of each role takes: its application and its sidecar, in MB (PSS). Raises LabError."""
     taken = status.memory_of_containers(lab)
-    pods: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    for pod in _pods(lab, "app.kubernetes.io/component in (web, worker)"):
+    measured: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for pod in pods(lab, "app.kubernetes.io/component in (web, worker)"):
         labels = pod["metadata"]["labels"]
         of_pod = {name: taken.get(container, 0) / 1024 for name, container in _containers(pod)}
-        pods[labels["role"], labels["app.kubernetes.io/component"]].append((of_pod["app"], of_pod["istio-proxy"]))
+        measured[labels["role"], labels["app.kubernetes.io/component"]].append((of_pod["app"], of_pod["istio-proxy"]))
     yield f"{'memory of a pod, MB (PSS)':30}{'application':>12}{'sidecar':>9}"
-    for (role, component), found in sorted(pods.items()):
+    for (role, component), found in sorted(measured.items()):
         applications, sidecars = zip(*found, strict=True)
         yield f"{f'{role} {component}':30}{mean(applications):12.0f}{mean(sidecars):9.0f}"
 
@@ -91,9 +96,3 @@ def _containers(pod: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for found in (*pod["status"]["containerStatuses"], *pod["status"]["initContainerStatuses"]):
         if "running" in found["state"]:
             yield found["name"], found["containerID"].removeprefix("containerd://")
-
-
-def _pods(lab: Lab, selector: str) -> list[dict[str, Any]]:
-    """Those that stay."""
-    found = cluster.kubectl_json(lab, "-n", SHOP, "get", "pods", "--selector", selector)["items"]
-    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
