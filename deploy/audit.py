@@ -12,7 +12,7 @@ from deploy.kubectl import Refused, kubectl, listed
 
 _WITHIN_S = 240
 _POLL_S = 0.5
-_INCOMPLETE = 2
+INCOMPLETE = 2
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
             kubectl("delete", "job", job, "--wait=false")
     except Refused as refusal:
         print(refusal, file=sys.stderr)
-        return _INCOMPLETE
+        return INCOMPLETE
 
 
 def _outcome(job: str) -> int:
@@ -34,7 +34,7 @@ def _outcome(job: str) -> int:
     while (ended := _ended(job)) is None:
         if time.monotonic() > end:
             print(f"job/{job} has not ended after {_WITHIN_S} s", file=sys.stderr)
-            return _INCOMPLETE
+            return INCOMPLETE
         time.sleep(_POLL_S)
     print(kubectl("logs", f"job/{job}", "--container=app"), end="")
     return ended

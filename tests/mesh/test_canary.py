@@ -1,0 +1,316 @@
+"""make canary, promote and rollback on product, with customers who look on: what they see is printed.
+
+The second release is the image that runs, under another name. What makes it a bad one is said by each test.
+"""
+
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from base64 import b64decode
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from deploy.canary.delegate import routes, weight_of
+from deploy.lab import cluster
+from deploy.lab.lab import ROOT, Lab
+from deploy.local import SHOP
+from deploy.release import version
+from tests.shop_api.client import Api, Shop, wait_for
+
+NEXT, MISSING = "shop:0.2.0", "shop:9.9.9"
+V1, V2, WORKER, VERSIONS = "product-service-v1", "product-service-v2", "product-worker", "product-versions"
+QUICK = ("--step-s", "5", "--requests", "60", "--wait-s", "150")
+_CUSTOMERS = 3
+
+
+@dataclass
+class Seen:
+    """What customers saw, by the version that answered; "" is the mesh itself."""
+
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    took_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def failed(self) -> int:
+        return sum(count for (_, status), count in self.answers.items() if status != 200)
+
+    def of(self, version: str) -> int:
+        return sum(count for (name, _), count in self.answers.items() if name == version)
+
+    def __str__(self) -> str:
+        p95 = {
+            name: f"{1000 * statistics.quantiles(s, n=20)[-1]:.0f} ms" for name, s in self.took_s.items() if len(s) > 1
+        }
+        return f"customers saw {dict(self.answers)}, p95 {p95}"
+
+
+@contextmanager
+def customers(shop: Shop, sku: str) -> Iterator[Seen]:
+    """Some who look at one product for as long as this lasts, without repeating anything."""
+    seen, ended = Seen(), threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            began = time.monotonic()
+            name, status = _look(shop.anyone, sku)
+            seen.answers[name, status] += 1
+            seen.took_s[name].append(time.monotonic() - began)
+
+    with ThreadPoolExecutor(_CUSTOMERS) as pool:
+        each = [pool.submit(look) for _ in range(_CUSTOMERS)]
+        try:
+            yield seen
+        finally:
+            ended.set()
+    for one in each:
+        one.result()
+    print(seen)
+
+
+def _look(who: Api, sku: str) -> tuple[str, int]:
+    """Version and status; 0 for no answer."""
+    try:
+        answer = who.get(f"/product/products/{sku}")
+    except urllib3.exceptions.HTTPError:
+        return "", 0
+    return answer.headers.get("X-Service-Version", ""), answer.status
+
+
+class Slots:
+    """Product's two slots in the cluster, and the command under test."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def canary(self, *arguments: str, path: Path | None = None) -> tuple[int, str]:
+        """Exit status and output; ``path`` comes first on PATH."""
+        with self.begun(*arguments, path=path) as running:
+            output, _ = running.communicate()
+        print(output, end="")
+        return running.returncode, output
+
+    def begun(self, *arguments: str, path: Path | None = None) -> "subprocess.Popen[str]":
+        command = cluster.in_network(self._lab, sys.executable, "-m", "deploy.canary", *arguments)
+        environment = self._lab.environment()
+        if path:
+            environment["PATH"] = f"{path}:{environment['PATH']}"
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
+
+    def kubectl(self, *arguments: str, input: str | None = None) -> str:
+        return cluster.kubectl(self._lab, "-n", SHOP, *arguments, input=input)
+
+    def read(self, kind: str, name: str) -> dict[str, Any]:
+        return cluster.kubectl_json(self._lab, "-n", SHOP, "get", kind, name)
+
+    @property
+    def weight(self) -> int:
+        return weight_of("product", self.read("virtualservice", VERSIONS))
+
+    def stand_at(self, weight: int) -> None:
+        """As if the walk had come there."""
+        change = {"spec": {"http": routes("product", weight)}}
+        self.kubectl("patch", "virtualservice", VERSIONS, "--type=merge", f"--patch={json.dumps(change)}")
+
+    def change_v2(self, spec: dict[str, Any]) -> None:
+        """Of the container app; with no customers on it meanwhile."""
+        change = {"spec": {"template": {"spec": {"containers": [{"name": "app", **spec}]}}}}
+        self.kubectl("patch", "deployment", V2, f"--patch={json.dumps(change)}")
+        self.wait_for(V2)
+
+    def wait_for(self, *names: str) -> None:
+        cluster.wait_rolled_out(self._lab, SHOP, *(f"deployment/{name}" for name in names))
+
+    def exists(self, name: str) -> bool:
+        return bool(self.kubectl("get", "deployment", name, "--ignore-not-found", "--output=name"))
+
+    def put(self, was: dict[str, Any]) -> None:
+        """A Deployment as it was, but for v1's number of pods, which its autoscaler rules."""
+        name, metadata = was["metadata"]["name"], was["metadata"]
+        kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations")}
+        spec = was["spec"]
+        if name == V1:
+            spec |= {"replicas": self.read("deployment", V1)["spec"]["replicas"]}
+        text = json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": kept, "spec": spec})
+        self.kubectl("replace" if self.exists(name) else "create", "--filename=-", input=text)
+
+    def image_of(self, name: str) -> str:
+        containers = self.read("deployment", name)["spec"]["template"]["spec"]["containers"]
+        return next(str(one["image"]) for one in containers if one["name"] == "app")
+
+
+@pytest.fixture(scope="module")
+def sku(shop: Shop) -> str:
+    return shop.product()
+
+
+@pytest.fixture
+def slots(lab: Lab) -> Iterator[Slots]:
+    """Another release to be had; afterwards everything of product is as it was."""
+    slots = Slots(lab)
+    weight, was = slots.weight, [slots.read("deployment", name) for name in (V1, V2, WORKER)]
+    cluster.ctr(lab, "images", "tag", "--force", cluster.full_name(f"shop:{version()}"), cluster.full_name(NEXT))
+    yield slots
+    slots.stand_at(0)
+    for deployment in was:
+        slots.put(deployment)
+    slots.wait_for(V1, V2, WORKER)
+    slots.stand_at(weight)
+    cluster.ctr(lab, "images", "remove", cluster.full_name(NEXT))
+
+
+def test_v2_goes_up_step_by_step_and_its_figures_are_told(slots: Slots, shop: Shop, sku: str) -> None:
+    """From the ten per cent that product ships with, which nobody has judged; no customer sees an error."""
+    with customers(shop, sku) as seen:
+        status, output = slots.canary("shift", "product", "50", *QUICK)
+    assert (status, slots.weight) == (0, 50)
+    lines = output.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["product  10 %", "product  25 %", "product  50 %"]
+    assert all("requests, 0 errors, p95" in line and line.endswith("passed") for line in lines)
+    assert seen.failed == 0
+    assert seen.of("v2") >= 180
+
+
+def test_another_release_gets_its_pods_before_its_weight(slots: Slots, shop: Shop, sku: str) -> None:
+    """Its migrations run, v2 is made of v1, and only then does anybody meet it."""
+    slots.stand_at(0)
+    slots.kubectl("delete", "deployment", V2)
+    with customers(shop, sku) as seen:
+        status, output = slots.canary("shift", "product", "10", "--image", NEXT, *QUICK)
+    assert (status, slots.weight, slots.image_of(V2), slots.image_of(V1)) == (0, 10, NEXT, f"shop:{version()}"), output
+    assert (seen.failed, seen.of("v2") > 0) == (0, True)
+
+
+def test_promotion_brings_v1_up_to_date_without_a_failed_request(slots: Slots, shop: Shop, sku: str) -> None:
+    slots.change_v2({"image": NEXT})
+    slots.stand_at(100)
+    with customers(shop, sku) as seen:
+        status, output = slots.canary("promote", "product")
+        done_at_v1 = seen.of("v1")
+        wait_for(lambda: seen.of("v1"), lambda answers: answers > done_at_v1 + 50)
+    assert (status, slots.weight) == (0, 0), output
+    assert [slots.image_of(name) for name in (V1, WORKER)] == [NEXT, NEXT]
+    assert not slots.exists(V2)
+    assert seen.failed == 0
+    assert min(seen.of("v1"), seen.of("v2")) > 50
+
+
+def test_v2_is_promoted_from_100_per_cent_only(slots: Slots) -> None:
+    slots.stand_at(50)
+    status, output = slots.canary("promote", "product")
+    assert (status, slots.weight) == (1, 50)
+    assert "stands at 50 %" in output
+
+
+def test_a_version_that_answers_500_is_taken_back_at_once(slots: Slots, shop: Shop, sku: str) -> None:
+    """Its statement timeout was meant in seconds and is read in milliseconds: it starts, is ready, and fails."""
+    url = b64decode(slots.read("secret", "product-environment")["data"]["DATABASE_URL"]).decode()
+    slots.stand_at(0)
+    slots.change_v2({"env": [{"name": "DATABASE_URL", "value": f"{url}&options=-c%20statement_timeout%3D1"}]})
+    with customers(shop, sku) as seen:
+        status, output = slots.canary("shift", "product", "50", "--step-s", "60", "--requests", "100")
+    assert (status, slots.weight) == (1, 0), output
+    assert "product stopped, v2 is back at 0 %: errors" in output
+    assert seen.failed > 0
+    assert slots.exists(V2)  # to be looked at
+    with customers(shop, sku) as after:
+        wait_for(lambda: after.of("v1"), lambda answers: answers > 100)
+    assert (after.failed, after.of("v2")) == (0, 0)
+
+
+def test_a_version_that_is_slow_is_taken_back(slots: Slots, shop: Shop, sku: str) -> None:
+    """Somebody gave it a CPU limit, a tenth of a core."""
+    slots.stand_at(0)
+    slots.change_v2({"resources": {"limits": {"cpu": "100m"}}})
+    with customers(shop, sku):
+        status, output = slots.canary("shift", "product", "10", *QUICK)
+    assert (status, slots.weight) == (1, 0), output
+    assert "stopped, v2 is back at 0 %: p95" in output
+
+
+def test_a_version_whose_pod_is_restarted_is_taken_back_at_once(slots: Slots, shop: Shop, sku: str) -> None:
+    slots.stand_at(0)
+    with customers(shop, sku), slots.begun("shift", "product", "10", "--step-s", "120") as running:
+        wait_for(lambda: slots.weight, lambda weight: weight == 10)
+        slots.kubectl("exec", f"deployment/{V2}", "-c", "app", "--", "python3.11", "-c", "import os; os.kill(1, 15)")
+        output, _ = running.communicate(timeout=60)
+    print(output)
+    assert (running.returncode, slots.weight) == (1, 0)
+    assert "stopped, v2 is back at 0 %: pod product-service-v2-" in output
+
+
+def test_an_image_that_is_not_there_gets_no_weight(slots: Slots) -> None:
+    slots.stand_at(0)
+    status, output = slots.canary("shift", "product", "10", "--image", MISSING)
+    assert (status, slots.weight, slots.image_of(V2)) == (1, 0, f"shop:{version()}")
+    assert MISSING in output
+    assert len(output.splitlines()) == 1
+
+
+def test_no_weight_without_a_ready_pod(slots: Slots) -> None:
+    slots.stand_at(0)
+    slots.kubectl("scale", f"deployment/{V2}", "--replicas=0")
+    wait_for(lambda: slots.read("deployment", V2)["status"].get("readyReplicas", 0), lambda ready: ready == 0)
+    status, output = slots.canary("shift", "product", "10")
+    assert (status, slots.weight) == (1, 0)
+    assert output.startswith("product v2 has no ready pod")
+
+
+def test_traffic_that_is_too_thin_leaves_the_weight_where_it_is(slots: Slots) -> None:
+    status, output = slots.canary("shift", "product", "25", "--step-s", "1", "--wait-s", "2")
+    assert (status, slots.weight) == (2, 10)
+    assert output.startswith("product v2 stays at 10 %, too few requests: 0 requests in ")
+
+
+def test_an_interrupt_leaves_the_weight_and_says_which_it_is(slots: Slots) -> None:
+    slots.stand_at(0)
+    with slots.begun("shift", "product", "50") as running:
+        wait_for(lambda: slots.weight, lambda weight: weight == 10)
+        running.send_signal(signal.SIGINT)
+        output, _ = running.communicate(timeout=30)
+    assert (running.returncode, slots.weight, output) == (130, 10, "interrupted: product v2 stays at 10 %\n")
+
+
+def test_a_rollback_elsewhere_ends_the_walk(slots: Slots) -> None:
+    with slots.begun("shift", "product", "50") as running:
+        status, output = slots.canary("rollback", "product")
+        assert (status, slots.weight) == (0, 0)
+        assert output.startswith("product rolled back from 10 %: v1 answers everything")
+        said, _ = running.communicate(timeout=60)
+    assert (running.returncode, slots.weight) == (1, 0)
+    assert said == "somebody has set product v2 from 10 % to 0 %; it stays so\n"
+    assert slots.exists(V2)
+
+
+_INTRUDER = """#!/bin/sh
+# kubectl, but just before the first replace somebody else writes into the same object.
+case " $* " in *" replace "*)
+  mkdir "$0.once" 2>/dev/null && {kubectl} -n {namespace} annotate virtualservice {name} test=other ;;
+esac
+exec {kubectl} "$@"
+"""
+
+
+def test_a_weight_is_not_written_over_what_somebody_else_has_just_written(
+    lab: Lab, slots: Slots, tmp_path: Path
+) -> None:
+    """The write that was made of a stale reading is refused by the API server, and made again of a new one."""
+    intruder = tmp_path / "kubectl"
+    intruder.write_text(_INTRUDER.format(kubectl=lab.binaries / "kubectl", namespace=SHOP, name=VERSIONS))
+    intruder.chmod(0o755)
+    status, output = slots.canary("rollback", "product", path=tmp_path)
+    annotations = slots.read("virtualservice", VERSIONS)["metadata"].get("annotations", {})
+    slots.kubectl("annotate", "virtualservice", VERSIONS, "test-")
+    assert (status, slots.weight, annotations.get("test")) == (0, 0, "other"), output
