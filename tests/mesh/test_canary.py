@@ -34,6 +34,8 @@ V1, V2, WORKER, VERSIONS = "product-service-v1", "product-service-v2", "product-
 QUICK = ("--step-s", "5", "--requests", "60", "--wait-s", "150")
 _CUSTOMERS = 3
 
+pytestmark = pytest.mark.full
+
 
 @dataclass
 class Seen:

@@ -69,7 +69,13 @@ def _seen(shop: Shop) -> set[Pair]:
     """The pairs that were counted so far; each role has been sent a token."""
     for role in ROLES:
         assert shop.staff.get(f"/{role}").status == 200
-    text = ""
-    for url in os.environ["SHOP_METRICS"].split():
-        text += urllib3.request("GET", f"{url}/metrics", retries=False).data.decode()
+    text = "".join(map(_metrics, os.environ["SHOP_METRICS"].split()))
     return {Pair(caller, callee, purpose) for callee, caller, purpose in _SERIES.findall(text)}
+
+
+def _metrics(url: str) -> str:
+    """Nothing where nobody answers: a cluster that had more pods under load has taken some away since."""
+    try:
+        return urllib3.request("GET", f"{url}/metrics", retries=False).data.decode()
+    except urllib3.exceptions.HTTPError:
+        return ""
