@@ -17,15 +17,12 @@ from tests.shop_api.client import Shop
 _HOLD = """
 import os, sys, psycopg
 with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
-    connection.execute(
-        "SELECT s.id FROM inventory_stock s JOIN inventory_item i ON i.id = s.item_id WHERE i.sku = %s FOR UPDATE OF s",
-        sys.argv[1:],
-    )
+    connection.execute("SELECT 1 FROM inventory_stock WHERE item_id = %s FOR UPDATE", sys.argv[1:])
     print("held", flush=True)
     sys.stdin.readline()
 """
 _COUNTER = "django_http_requests_total_by_view_transport_method_total"
-_RECEIPTS = _COUNTER + '{method="POST",transport="http",view="inventory:receipts"}'
+_RECEIPTS = _COUNTER + '{method="POST",transport="https",view="inventory:receipts"}'
 
 
 def test_a_keyed_write_repeated_while_its_first_try_runs_has_one_outcome(lab: Lab, shop: Shop) -> None:
