@@ -11,14 +11,15 @@ Port 8000 takes every method:
 
 A request brings its own script, in the header ``x-toy``, JSON: ``tag`` under which it is counted; ``status``,
 ``delay_s`` and ``reset`` are how it is answered; only the first ``times`` calls of the tag are answered so, and only
-by the ``versions`` and ``pods`` that are listed. ``call`` is a request (as for ``/send``) to make first: its status
-is the answer's.
+by the ``versions`` and ``pods`` that are listed. ``hold`` lets it wait for ``/release``, a minute at most. ``call`` is
+a request (as for ``/send``) to make first: its status is the answer's.
 
 Port 8001: ``GET /calls?tag=T`` are the calls of a tag, as received; ``GET /connections`` how many are open at port
-8000; ``GET /envoy?path=P`` what the sidecar's admin page says; ``POST /send`` makes requests and says what came back:
+8000; ``GET /envoy?path=P`` what the sidecar's admin page says; ``POST /release?tag=T`` lets go what is
+held. ``POST /send`` makes requests and says what came back:
 ``{"requests": [{method, url, headers, body}], "n": 1, "concurrency": 1, "timeout_s": 15, "pace_s": 0, "keep": true}``
 sends the list ``n`` times. ``keep`` keeps a connection for each of the concurrent clients; ``pace_s`` lies between two
-beginnings.
+beginnings; ``GET /sent?id=I`` says meanwhile how many requests of an order with that ``id`` were begun and ended.
 """
 
 import http.client
@@ -39,6 +40,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 _CALL_S = 10
 _KEPT_TAGS = 2000
+_HELD_S = 60
 _ADMIN = "http://127.0.0.1:15000"
 POD = os.environ.get("POD_NAME", "")
 VERSION = os.environ.get("POD_VERSION", "")
@@ -68,6 +70,8 @@ class _Calls:
 
 
 CALLS = _Calls()
+HELD: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+SENT: dict[str, Json] = {}
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -129,6 +133,8 @@ class Application(_Answers):
         if "call" in script:
             answer["called"] = called = _Client(_CALL_S * 10, keep=False).send(script["call"])
             status = called["status"] or 502
+        if script.get("hold"):
+            HELD[script["tag"]].wait(_HELD_S)
         time.sleep(float(script.get("delay_s", 0)))
         record["ended"] = time.time()
         return self._reset() if script.get("reset") else self.send(answer, status)
@@ -161,6 +167,11 @@ class Management(_Answers):
                 self.send(Server.open_connections)
             case "/envoy":
                 self.send(_admin(query["path"]))
+            case "/release":
+                HELD[query["tag"]].set()
+                self.send({})
+            case "/sent":
+                self.send(SENT.get(query["id"], {"begun": 0, "ended": 0}))
             case "/send":
                 self.send(_send(json.loads(self.body)))
             case _:
@@ -242,15 +253,18 @@ def _send(order: Json) -> list[Json]:
     ]
     idle = list(clients)
     lock = threading.Lock()
+    sent = SENT[order.get("id", "")] = {"begun": 0, "ended": 0}
     pace_s, began = float(order.get("pace_s", 0)), time.monotonic()
 
     def one(index: int) -> Json:
         time.sleep(max(0.0, began + index * pace_s - time.monotonic()))
         with lock:
             client = idle.pop()
+            sent["begun"] += 1
         answer = client.send(requests[index])
         with lock:
             idle.append(client)
+            sent["ended"] += 1
         return answer
 
     with ThreadPoolExecutor(len(clients)) as pool:

@@ -140,6 +140,17 @@ def route_of_probe(name: str, host: str, http: list[Object]) -> Object:
     }
 
 
+def endpoint(role: str, address: str, port: int) -> Object:
+    """One more endpoint of the role's v1, wherever it is."""
+    labels = {"app": f"{role}-service", "version": "v1"}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "WorkloadEntry",
+        "metadata": _metadata(f"{role}-elsewhere"),
+        "spec": {"address": address, "ports": {"http": port}, "labels": labels},
+    }
+
+
 def mark_host(mark: str) -> str:
     return f"mark-{mark}"
 

@@ -60,12 +60,15 @@ def findings(stage: Stage, request: pytest.FixtureRequest) -> Findings:
     every_role = bool(request.config.getoption("--every-role"))
     turns = list(rehearsal.turns(chosen, every_role=every_role))
     began = time.monotonic()
-    rehearsal.run(turns, lambda turn: rehearsal.performed(stage, turn), _FOUND)
-    _say(request, f"{len(_FOUND)} observations in {time.monotonic() - began:.0f} s")
+
+    def heard(result: Result) -> None:
+        _FOUND.append(result)
+        _say(request, f"{time.monotonic() - began:5.0f} s  {rehearsal.line(result)}")
+
+    rehearsal.run(turns, lambda turn: rehearsal.performed(stage, turn), heard)
     if any(item.name.startswith("test_a_change_that") for item in request.session.items):
         with stage.changed(None, rehearsal.annotated):
-            rehearsal.run(turns, lambda turn: rehearsal.again(stage, turn), _FOUND)
-        _say(request, f"{len(_FOUND)} with those after a change of nothing, {time.monotonic() - began:.0f} s")
+            rehearsal.run(turns, lambda turn: rehearsal.again(stage, turn), heard)
     return Findings(_FOUND)
 
 
@@ -83,9 +86,11 @@ def _chosen(items: list[pytest.Item]) -> list[tuple[Policy, tuple[Mutation, ...]
 
 
 def _say(request: pytest.FixtureRequest, text: str) -> None:
+    """At once: the whole takes minutes."""
     reporter = request.config.pluginmanager.getplugin("terminalreporter")
     if reporter:
-        reporter.write_line(f"\n{text}")
+        reporter.write_line(text)
+        reporter.flush()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

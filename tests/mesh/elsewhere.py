@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from deploy.lab.lab import NODE_IP
 from tests.cluster.waiting import settled
-from tests.mesh.objects import STAGE, Object
+from tests.mesh import cast
 from tests.mesh.stage import Stage
 
 _RESET = struct.pack("ii", 1, 0)
@@ -26,7 +26,7 @@ class Door:
     @contextmanager
     def endpoint(self) -> Iterator[None]:
         """While it lasts, every proxy takes the port for one more pod of the role's v1."""
-        entry = self._entry()
+        entry = cast.endpoint(self._role, NODE_IP, self._port)
         self._stage.apply(entry)
         try:
             self._known(True)
@@ -34,18 +34,6 @@ class Door:
         finally:
             self._stage.remove(entry)
             self._known(False)
-
-    def _entry(self) -> Object:
-        return {
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "WorkloadEntry",
-            "metadata": {"name": f"{self._role}-elsewhere", "namespace": STAGE},
-            "spec": {
-                "address": NODE_IP,
-                "ports": {"http": self._port},
-                "labels": {"app": f"{self._role}-service", "version": "v1"},
-            },
-        }
 
     def _known(self, wanted: bool) -> None:
         address = f"{NODE_IP}:{self._port}"

@@ -21,7 +21,8 @@ from urllib.parse import urlencode
 from deploy.certificates import Authority
 from deploy.lab import cluster
 from deploy.lab.istio import INGRESS
-from deploy.lab.lab import Lab
+from deploy.lab.lab import NODE_IP, Lab
+from shop.roles import ROLES
 from tests.cluster import toys
 from tests.cluster.waiting import settled
 from tests.mesh import cast
@@ -32,6 +33,7 @@ from tests.mesh.policy import Change
 OUTSIDE, OFFICE = "istio-ingressgateway", "istio-internalgateway"
 PROBE = "probe"  # may ask every role for everything, by a policy of the stage's own
 _SPREAD_S = 30.0
+_WATCHED_APART = {"AuthorizationPolicy", "PeerAuthentication"}  # istiod may hear of a mark, a route, before these
 _MANAGEMENT_S = 150.0  # of an order to a toy: longer than the longest timeout of a route
 
 
@@ -205,6 +207,8 @@ class Stage:
             self._api.apply(wanted[key]) if key in wanted else self._api.remove(key)
         if stale:
             self.spread(role)
+        if any(kind in _WATCHED_APART for kind, _ in stale):
+            self.spread(role)
 
     def forget_ejections(self, role: str) -> None:
         """A cluster that changes is made anew, and knows nothing of the past."""
@@ -283,6 +287,7 @@ def start(lab: Lab) -> Stage:
     cluster.apply(lab, *cast.services(), *cast.workloads(), *cast.policies(), *_certificates(authority, folder))
     _wait(lab)
     stage = Stage(lab, authority, originals)
+    stage.remove(*(cast.endpoint(role, NODE_IP, 1) for role in ROLES))  # of a run that was killed
     stage.become(originals, None)
     return stage
 

@@ -99,8 +99,9 @@ def a_read_that_was_cut_off_is_repeated(stage: Stage, role: str) -> None:
         writes = [sent(stage, probe, role, f"/{role}/x", "POST") for _ in range(4)]
     between("reads that the endpoint hung up on", knocks, 1, 4)
     equal("statuses of reads", Counter(answer.status for answer in reads), {403: 4})
-    equal("writes that it hung up on", door.knocks - knocks, 2)
-    equal("statuses of writes", Counter(answer.status for answer in writes), {403: 2, 503: 2})
+    knocks = door.knocks - knocks
+    between("writes that it hung up on", knocks, 1, 3)
+    equal("statuses of writes", Counter(answer.status for answer in writes), {403: 4 - knocks, 503: knocks})
 
 
 def callers_are_asked_once(stage: Stage, role: str) -> None:
@@ -146,7 +147,7 @@ def _cut(stage: Stage, role: str, asks: dict[str, Callable[[Object], Answer]]) -
     statuses = {name: answer.status for name, answer in answers.items()}
     equal("statuses of answers that come too late", statuses, dict.fromkeys(statuses, 504))
     for name, answer in answers.items():
-        between(f"seconds until {name} is cut", answer.seconds, limit - 0.2, limit + 1.5)
+        between(f"seconds until {name} is cut", answer.seconds, limit - 0.2, limit + 1.9)
 
 
 def cut_at_the_ingress(stage: Stage, role: str) -> None:
@@ -328,7 +329,7 @@ POLICIES = (
                 change=_on("read", retryOn="connect-failure,refused-stream,503"),
                 seen="statuses of reads.*503",
             ),
-            Mutation(name="writes too", change=_on("write", retryOn=_REPEAT), seen="statuses of writes|hung up on: 4"),
+            Mutation(name="writes too", change=_on("write", retryOn=_REPEAT), seen="writes"),
         ],
         seconds=3,
     ),
