@@ -86,7 +86,7 @@ def performed(stage: Stage, turn: Turn) -> Iterator[Result]:
 
 
 def _seen(stage: Stage, turn: Turn, mutation: Mutation) -> Result:
-    """What came of the observation; a quick one is tried again, since a change may take its time (seldom two seconds)."""
+    """What came of the observation; a quick one is tried again, since a change may take two seconds."""
     result = observed(stage, turn, mutation)
     for _ in range(_TRIES - 1):
         if result.passed or turn.row.seconds > _QUICK_S:
