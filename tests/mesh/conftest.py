@@ -1,5 +1,6 @@
 """The cluster and the shop in it, as tests/cluster knows them; the stage, and what was found on it."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.mesh.stage import Stage, remove, start
 __all__ = ["lab", "office", "shop"]
 
 _FOUND: list[Result] = []
+_SAYING = threading.Lock()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -86,11 +88,13 @@ def _chosen(items: list[pytest.Item]) -> list[tuple[Policy, tuple[Mutation, ...]
 
 
 def _say(request: pytest.FixtureRequest, text: str) -> None:
-    """At once: the whole takes minutes."""
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
-    if reporter:
-        reporter.write_line(text)
-        reporter.flush()
+    """At once, past what pytest keeps back: the whole takes minutes."""
+    plugins = request.config.pluginmanager
+    reporter, capture = plugins.getplugin("terminalreporter"), plugins.getplugin("capturemanager")
+    if reporter and capture:
+        with _SAYING, capture.global_and_fixture_disabled():
+            reporter.write_line(text)
+            reporter.flush()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
