@@ -177,13 +177,16 @@ def test_the_addresses_are_shown_until_interrupted(lab: Lab) -> None:
     """One line per address, each of which leads to the ingress; an interrupt ends all of it quietly."""
     command = [sys.executable, "-m", "deploy.lab", "see"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as seeing:
-        assert seeing.stdout
-        lines = list(takewhile(lambda line: not line.startswith("Interrupt"), seeing.stdout))
-        addresses = [urlsplit(line.split()[-1]) for line in lines]
-        (clear,) = [address.port or 0 for address in addresses if address.scheme == "http"]
-        assert _get(("127.0.0.1", clear))[0] != 0
-        seeing.send_signal(signal.SIGINT)
-        _, errors = seeing.communicate(timeout=20)
+        try:
+            assert seeing.stdout
+            lines = list(takewhile(lambda line: not line.startswith("Interrupt"), seeing.stdout))
+            addresses = [urlsplit(line.split()[-1]) for line in lines]
+            (clear,) = [address.port or 0 for address in addresses if address.scheme == "http"]
+            assert _get(("127.0.0.1", clear))[0] != 0
+            seeing.send_signal(signal.SIGINT)
+            _, errors = seeing.communicate(timeout=20)
+        finally:
+            seeing.kill()  # a shell's background jobs ignore interrupts, and so do their children
     assert (seeing.returncode, errors) == (0, "")
     assert [_get(("127.0.0.1", address.port or 0))[0] for address in addresses] == [0] * 3
 
