@@ -21,12 +21,17 @@ _PROBLEM = "application/problem+json"
 
 
 def both_ports_of_both_gateways_answer(stage: Stage, role: str) -> None:
+    """A toy does: a shop at the same gateways, which takes every other name, would answer in its place."""
     statuses = {
-        f"{gateway} {443 if tls else 80}": stage.ask(f"/{role}", gateway=gateway, tls=tls, timeout_s=5).status
+        f"{gateway} {443 if tls else 80}": _by_a_toy(stage.ask(f"/{role}", gateway=gateway, tls=tls, timeout_s=5))
         for gateway in (OUTSIDE, OFFICE)
         for tls in (False, True)
     }
     equal("statuses", statuses, dict.fromkeys(statuses, 200))
+
+
+def _by_a_toy(answer: Answer) -> int:
+    return answer.status if '"pod": ' in answer.body else 0
 
 
 def _handshake(stage: Stage, gateway: str, context: ssl.SSLContext) -> str:
