@@ -16,7 +16,7 @@ from tools import browser
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = ["-c", "tests/blackbox.ini", "tests/shop_api"]
 BROWSER = ["-c", "tests/blackbox.ini", "tests/browser"]
-_APART = ("shop_api", "faults", "browser", "scale", "cluster")  # suites with a command of their own
+_APART = ("shop_api", "faults", "browser", "scale", "cluster", "mesh")  # suites with a command of their own
 UNIT = [*(f"--ignore=tests/{name}" for name in _APART), "--cov", "--cov-report="]
 WORKERS = ["-n", "auto", "--maxprocesses", "4"]  # a database for each: more take longer to make than they save
 _COUNT = re.compile(r"(\d+) (passed|skipped)")  # of pytest's last line

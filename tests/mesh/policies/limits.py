@@ -17,7 +17,7 @@ from tests.mesh.seeing import between, equal, sent
 from tests.mesh.stage import PROBE, Answer, Pod, Stage, request
 
 RULE = "istio/services/{role}/destinationrule.yaml"
-LEAF = ("payment", "user", "notification")  # one pod each; limits of callers are the same, see test_table.py
+LEAF = ("payment", "user", "notification")  # one pod each; callers have the same limits (tests/deploy)
 CONNECTIONS, PENDING, REQUESTS, RETRIES = 64, 64, 128, 3
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _POOL = "*/rule trafficPolicy.connectionPool"
