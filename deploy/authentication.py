@@ -24,6 +24,7 @@ def manifest(namespace: str, key_set: Mapping[str, Any]) -> dict[str, Any]:
     """
     rule = {
         "issuer": issuing.ISSUER,
+        "audiences": [issuing.AUDIENCE],  # a voucher of the sign-on, by the same issuer, is no token
         "jwks": json.dumps(key_set, sort_keys=True),
         "fromHeaders": [{"name": "Authorization", "prefix": "Bearer "}],  # and not ?access_token=, the default's other
         "forwardOriginalToken": True,
@@ -62,6 +63,9 @@ def main() -> int:
         return 1
     try:
         key_set = read(sys.stdin.read())
+    except UnicodeDecodeError:
+        print("Standard input is no text", file=sys.stderr)
+        return 1
     except NotPublicKeys as refusal:
         print(f"Standard input has {refusal}", file=sys.stderr)
         return 1

@@ -1,7 +1,8 @@
 """``python -m deploy.faults NAME | clear``: a fault of istio/faults/ in the cluster that kubectl speaks to.
 
-``clear`` brings back every route that any fault changes. ISTIO_OVERLAY names another overlay than the lab's,
-relative to the checkout. A fault of a role's versions replaces the weights of a canary that is under way.
+``clear`` brings back every route that a fault has changed; a canary's weights stay, but for those that a fault of a
+role's versions has replaced: they become the overlay's. ISTIO_OVERLAY names another than the lab's, relative to
+the checkout.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from deploy.kubectl import Refused, kubectl
+from deploy.kubectl import Refused, kubectl, read
 from deploy.release import ROOT
 
 FAULTS = ROOT / "istio/faults"
@@ -38,8 +39,17 @@ def routes(fault: str | None) -> list[Manifest]:
 
 def apply(fault: str | None) -> None:
     """Put ``fault`` into the cluster; None clears all. Raises Refused."""
-    manifest = yaml.safe_dump_all(routes(fault))
+    changing = [route for route in routes(fault) if fault or not _is_untouched_weight(route)]
+    manifest = yaml.safe_dump_all(changing)
     kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", input=manifest)
+
+
+def _is_untouched_weight(route: Manifest) -> bool:
+    """A role's versions that no fault has changed: their weights are those of a canary, not the overlay's."""
+    name = route["metadata"]["name"]
+    if not name.endswith("-versions"):
+        return False
+    return not any("fault" in each for each in read("virtualservice", name)["spec"]["http"])
 
 
 def _targets(fault: str) -> list[tuple[str, str]]:

@@ -92,6 +92,9 @@ class Rotation:
 
     def finish(self) -> None:
         """What an earlier run broke off: the cluster has what the folder has, and nobody signs with a retired key."""
+        for kid in list(self._retired.since):
+            if kid == self._active or not (self._folder / f"{kid}.pem").exists():
+                self._retired.forget(kid)  # it was about to be retired, or has just been removed
         self._apply()
         self._wait_until_published()
         self._wait_until_signing()

@@ -1,5 +1,6 @@
 """What every request of every role gets, before any view: its role, its ids, canonical paths."""
 
+import re
 from collections.abc import Callable
 from contextvars import Context
 from uuid import uuid4
@@ -10,8 +11,9 @@ from shop import context, management_urls
 from shop.env import env
 from shop.problems import response
 
-_LONGEST_ID = 64
-_LONGEST_BAGGAGE = 512  # half of one would be another one: a longer one is dropped
+# Handed on in calls to other roles, so only what is a header's value for every client: no "@", which urllib3 reserves.
+_ID = re.compile(r"[!-?A-~]{1,64}")
+_BAGGAGE = re.compile(r"[ -?A-~]{1,512}")  # half of one would be another one: a longer one is dropped
 _MANAGEMENT_PORT = str(env.management_port)
 
 
@@ -37,17 +39,22 @@ class ServiceMiddleware:
         if request.META.get("SERVER_PORT") == _MANAGEMENT_PORT:
             request.urlconf = management_urls.__name__
         role = _role_of(path)
-        baggage = request.headers.get("Baggage", "")
         context.set_role(role)
-        context.request_id.set(request.headers.get("X-Request-Id", "")[:_LONGEST_ID] or uuid4().hex)
-        context.traceparent.set(request.headers.get("Traceparent", "")[:_LONGEST_ID])
-        context.baggage.set(baggage if len(baggage) <= _LONGEST_BAGGAGE else "")
+        context.request_id.set(_taken(_ID, request, "X-Request-Id") or uuid4().hex)
+        context.traceparent.set(_taken(_ID, request, "Traceparent"))
+        context.baggage.set(_taken(_BAGGAGE, request, "Baggage"))
         if path.endswith("/") and len(path) > 1 and "/admin/" not in path and "/static/" not in path:
             request.path_info = path.rstrip("/")
         answer = self.get_response(request)
         answer["X-Service"] = role
         answer["X-Service-Version"] = env.version
         return answer
+
+
+def _taken(form: re.Pattern[str], request: HttpRequest, header: str) -> str:
+    """A header as it came, or nothing where it is of another form."""
+    value = request.headers.get(header, "")
+    return value if form.fullmatch(value) else ""
 
 
 def _role_of(path: str) -> str:

@@ -42,16 +42,16 @@ def reads_are_repeated(stage: Stage, role: str) -> None:
 
 def keyed_writes_are_repeated(stage: Stage, role: str) -> None:
     """As reads: the role answers a repeat with the first outcome."""
-    askers = [asker for method in ("POST", "DELETE") for asker in ways(stage, role, method, KEY)]
-    counts = _counted(stage, role, askers, ENDLESS)
+    counts = _counted(stage, role, list(ways(stage, role, "POST", KEY)), ENDLESS)
     equal("calls of a keyed write that always fails", counts, dict.fromkeys(counts, 4))
 
 
 def unkeyed_writes_are_sent_once(stage: Stage, role: str) -> None:
-    """Whatever the application did with it: answered 503, or hung up. An empty key is none."""
+    """Whatever the application did with it: answered 503, or hung up. An empty key is none, and keys are of POST."""
     empty = {"idempotency-key": ""}
     askers = [asker for method in ("POST", "PUT", "PATCH", "DELETE") for asker in ways(stage, role, method)]
     askers += [Asker(f"{each.name}, empty key", each.send) for each in ways(stage, role, "POST", empty)]
+    askers += [Asker(f"{each.name}, keyed", each.send) for each in ways(stage, role, "DELETE", KEY)]
     askers.append(Asker("office", lambda script: _office(stage, role, script, "POST")))
     askers.append(Asker("audit", lambda script: _audit(stage, role, script)))
     for name, script in (("answers 503", ENDLESS), ("hangs up", _RESET)):
@@ -370,6 +370,11 @@ POLICIES = (
                 name="repeated on 503",
                 change=_on(*_WRITES, retryOn=_REPEAT),
                 seen="POST outside': 4.*POST in the mesh': 4.*office': 4.*audit': 4",
+            ),
+            Mutation(
+                name="any method with a key",
+                change=lambda objects: [each["match"][0].pop("method") for each in objects.routes("keyed-write")],
+                seen="DELETE outside, keyed': 4",
             ),
             Mutation(
                 name="every write counts as keyed",
