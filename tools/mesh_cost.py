@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.lab import cluster, processes
+from deploy.lab import cluster, processes, status
 from deploy.lab.lab import Lab, LabError
 from tests.cluster import toys
 
@@ -166,9 +166,9 @@ print(json.dumps([(one["status"], one["seconds"]) for one in json.loads(connecti
 def _send(lab: Lab, client: str, requests: int, concurrency: int) -> list[float]:
     """Seconds of each of the requests that the client sends to its server. Raises LabError if one failed."""
     order = {"requests": [{"url": "http://server:8000/x"}], "n": requests, "concurrency": concurrency}
-    answers = json.loads(_in_lab(lab, _ASK, client, json.dumps(order)))
-    if any(status != 200 for status, _ in answers):
-        raise LabError(f"A request was answered {next(status for status, _ in answers if status != 200)}.")
+    answers = json.loads(cluster.output(lab, sys.executable, "-c", _ASK, client, json.dumps(order)))
+    if refused := [code for code, _ in answers if code != 200]:
+        raise LabError(f"A request was answered {refused[0]}.")
     return [seconds for _, seconds in answers]
 
 
@@ -203,12 +203,7 @@ def _cpu(pids: list[int]) -> float:
 
 def _memory(pids: list[int]) -> float:
     """MB (PSS) of them all."""
-    rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
-    return sum(int(line.split()[1]) for text in rollups for line in text.splitlines() if line.startswith("Pss:")) / 1024
-
-
-def _in_lab(lab: Lab, script: str, *arguments: str) -> str:
-    return cluster.output(lab, sys.executable, "-c", script, *arguments)
+    return sum(status.proportional_kib(Path(f"/proc/{pid}")) for pid in pids) / 1024
 
 
 def _print(lab: Lab, found: dict[str, Figures]) -> None:

@@ -31,9 +31,14 @@ def _memory(init: int, named: Callable[[Path], str]) -> Counter[str]:
     for pid in processes.inside(init):
         process = Path(f"/proc/{pid}")
         with suppress(OSError):  # ended meanwhile
-            rollup = (process / "smaps_rollup").read_text()
-            used[named(process)] += sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+            used[named(process)] += proportional_kib(process)
     return used
+
+
+def proportional_kib(process: Path) -> int:
+    """Proportional set size of the process whose folder in /proc this is. Raises OSError once it has ended."""
+    rollup = (process / "smaps_rollup").read_text()
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
 def _program(process: Path) -> str:
