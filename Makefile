@@ -66,9 +66,9 @@ LAB := $(PYTHON) -m deploy.lab
 	@$(UV) sync --locked --group lab
 	@touch $@
 
-cluster: .venv/.lab ## Start a one-node Kubernetes with Istio on this machine, and the shop on it
+cluster: .venv/.lab ## Start a one-node Kubernetes with Istio on this machine, and the shop on it; LIMITS=short as the suite has them
 	@$(LAB) up
-	@exec $(PYTHON) -m deploy.install
+	@exec $(PYTHON) -m deploy.install $(if $(filter short,$(LIMITS)),--short-limits)
 
 cluster-down: .venv/.lab ## End it; nothing of it stays
 	@exec $(LAB) down
@@ -131,6 +131,7 @@ rotate-keys: .venv/.lab ## Let another key sign user tokens, and remove those wh
 
 cluster-packages: .venv/.lab ## Install Debian's packages that the cluster needs
 	@exec $(LAB) packages
+
 image: .venv/.ready ## Build the images `shop` and `servers`; ENGINE=docker|podman|buildah BASE=…
 	@$(PYTHON) -m deploy.image build
 

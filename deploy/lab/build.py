@@ -1,5 +1,8 @@
 """Everything that a lab is started from, built once per version."""
 
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.lab import cache, golang, images, rootfs
@@ -7,16 +10,15 @@ from deploy.lab.golang import PRODUCTS
 from deploy.lab.progress import Progress
 
 
-def binaries(progress: Progress) -> dict[str, Path]:
-    """Name -> path of every Go program. Raises LabError."""
+def _binaries(progress: Progress) -> dict[str, Path]:
+    """Name -> path of every Go program; sources come in while what came before is built. Raises LabError."""
     wanted = [product for product in PRODUCTS if not cache.is_kept(product.name, product.key)]
-    if wanted:
-        with progress.step("downloading Go modules"):
-            for module in dict.fromkeys(product.module for product in wanted):
-                golang.download(module)
-    for product in wanted:
-        with progress.step(f"building {product.name}"):
-            cache.kept(product.name, product.key, product.build)
+    with _downloads(product.module for product in wanted) as sources:
+        _base_file_system(progress)
+        for product in wanted:
+            with progress.step(f"building {product.name}"):
+                sources[product.module].result()
+                cache.kept(product.name, product.key, product.build)
     found: dict[str, Path] = {}
     for product in PRODUCTS:
         folder = cache.kept(product.name, product.key, product.build)
@@ -24,8 +26,17 @@ def binaries(progress: Progress) -> dict[str, Path]:
     return found
 
 
-def base_file_system(progress: Progress) -> None:
-    """Raises LabError."""
+@contextmanager
+def _downloads(modules: Iterable[str]) -> Iterator[dict[str, Future[None]]]:
+    """Begun, one after the other in this order."""
+    with ThreadPoolExecutor(1) as background:
+        try:
+            yield {module: background.submit(golang.download, module) for module in dict.fromkeys(modules)}
+        finally:
+            background.shutdown(cancel_futures=True)
+
+
+def _base_file_system(progress: Progress) -> None:
     if not cache.is_kept("rootfs", rootfs.key()):
         with progress.step("making a base file system from Debian's packages"):
             rootfs.tar()
@@ -33,7 +44,6 @@ def base_file_system(progress: Progress) -> None:
 
 def everything(progress: Progress) -> tuple[dict[str, Path], Path]:
     """The programs, and a tar with the cluster's images. Raises LabError."""
-    base_file_system(progress)
-    programs = binaries(progress)
+    programs = _binaries(progress)
     with progress.step("packing images"):
         return programs, images.tar(programs)

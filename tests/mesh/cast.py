@@ -1,5 +1,6 @@
 """Who is on the stage: toys with the names, labels and identities of the roles, two probes, a stray, and marks."""
 
+import json
 from collections.abc import Iterator
 
 from deploy.certificates import Authority
@@ -12,6 +13,7 @@ PORT, MANAGEMENT = 8000, 8001
 STRAY = ("user-service", "v2")  # has no sidecar
 WORKERS = ("product-worker", "notification-worker")
 MARKS = (*ROLES, "all")
+LIFETIME_S = 60  # of the probes' certificates, which are renewed at half of it (see test_certificates.py)
 _PROBE_DOMAIN = "probe.test"
 
 # App, version and number of pods. Two of a leaf and of a caller: for shares and ejection.
@@ -22,6 +24,7 @@ _PODS = (
     *((name, "v1", 1) for name in (*WORKERS, "operator")),
     ("probe", "v1", 3),
 )
+_SHORT_LIVED = {"proxy.istio.io/config": json.dumps({"proxyMetadata": {"SECRET_TTL": f"{LIFETIME_S}s"}})}
 _IDENTITY = {"product-worker": "product-service", "notification-worker": "notification-service"}
 
 
@@ -72,6 +75,7 @@ def _deployment(app: str, version: str, replicas: int) -> Object:
                         "traffic.sidecar.istio.io/excludeInboundPorts": str(MANAGEMENT),
                         "sidecar.istio.io/proxyCPU": "10m",
                         "toy": toys.digest(),
+                        **(_SHORT_LIVED if app == "probe" else {}),
                     },
                 },
                 "spec": toys.pod_spec(_IDENTITY.get(app, app), cpu="10m", management=True),

@@ -24,11 +24,12 @@ _TRIES, _QUICK_S = 3, 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One row on one role."""
+    """One row on one role; ``is_first``: of the roles that the row is tried on."""
 
     row: Policy
     role: str
     mutations: tuple[Mutation, ...]
+    is_first: bool
 
     @property
     def seconds(self) -> float:
@@ -39,9 +40,10 @@ def turns(chosen: Iterable[tuple[Policy, tuple[Mutation, ...]]], *, every_role: 
     """Each row on one leaf and one caller of its roles, whoever has least to do; the longest and pickiest first."""
     load: dict[str, float] = defaultdict(float)
     for row, mutations in sorted(chosen, key=lambda each: (len(each[0].roles), -each[0].seconds)):
-        for role in row.roles if every_role or row.everywhere else _one_of_a_kind(row, load):
-            first = not row.everywhere or role == row.roles[0]
-            turn = Turn(row=row, role=role, mutations=mutations if first or every_role else ())
+        roles = row.roles if every_role or row.everywhere else _one_of_a_kind(row, load)
+        for number, role in enumerate(roles):
+            mutated = every_role or not (row.everywhere and number)
+            turn = Turn(row=row, role=role, mutations=mutations if mutated else (), is_first=not number)
             load[role] += turn.seconds
             yield turn
 

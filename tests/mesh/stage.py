@@ -5,6 +5,7 @@ NetworkPolicies here. Run inside the lab's network: pods' addresses and the gate
 """
 
 import json
+import socket
 import ssl
 import threading
 import time
@@ -167,6 +168,15 @@ class Stage:
 
     def _connection(self, address: str, tls: bool, timeout_s: float) -> HTTPConnection:
         return _Named(address, self.context(), timeout_s) if tls else HTTPConnection(address, 80, timeout=timeout_s)
+
+    @contextmanager
+    def secured(self, gateway: str, context: ssl.SSLContext | None = None) -> Iterator[ssl.SSLSocket]:
+        """A connection to port 443, after the handshake. Raises OSError."""
+        with (
+            socket.create_connection((self.gateways[gateway], 443), timeout=5) as plain,
+            (context or self.context()).wrap_socket(plain, server_hostname=HOST) as secured,
+        ):
+            yield secured
 
     def context(self) -> ssl.SSLContext:
         """Trusts the stage's certificate alone."""

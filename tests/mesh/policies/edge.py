@@ -1,6 +1,5 @@
 """Where the shop meets the world: ports, TLS, what is told outside, what outside may say."""
 
-import socket
 import ssl
 import warnings
 from collections.abc import Iterator, Sequence
@@ -37,10 +36,7 @@ def _by_a_toy(answer: Answer) -> int:
 def _handshake(stage: Stage, gateway: str, context: ssl.SSLContext) -> str:
     """The version of TLS that was agreed, or why none was."""
     try:
-        with (
-            socket.create_connection((stage.gateways[gateway], 443), timeout=5) as plain,
-            context.wrap_socket(plain, server_hostname=HOST) as secured,
-        ):
+        with stage.secured(gateway, context) as secured:
             return secured.version() or "none"
     except OSError as exc:  # ssl.SSLError too
         return f"refused: {exc}"
