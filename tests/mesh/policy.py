@@ -37,7 +37,8 @@ class Policy:
     ``roles`` are those that it can be tried on; their files are the same but for the name, so one of a kind is enough
     in the short run, unless it is for ``everywhere``. ``leaves`` are patterns of what it covers (see ``leaves.py``).
     ``lifted`` takes away other layers that would hide this one, for the observation and for its mutations alike.
-    ``seconds`` is about what one observation takes. ``slow``: only in the full run.
+    ``seconds`` is about what one observation takes. ``alone``: it is about load, so nothing else runs beside it.
+    ``slow``: only in the full run.
     """
 
     proof: str
@@ -50,6 +51,7 @@ class Policy:
     lifted: Change | None = None
     seconds: float = 2.0
     everywhere: bool = False
+    alone: bool = False
     slow: bool = False
 
 

@@ -1,7 +1,7 @@
 """Runs rows of the table: each observation on the stage as it is, then with each mutation, in threads by role.
 
 One role has one row at a time, and a change touches objects of its role alone, so rows of different roles do not
-interact. Rows of the whole namespace run afterwards, alone.
+interact. Rows of the whole namespace, and those about load, run afterwards, alone.
 """
 
 import re
@@ -58,11 +58,11 @@ def _one_of_a_kind(row: Policy, load: Mapping[str, float]) -> Iterator[str]:
 
 
 def run(turns: Iterable[Turn], perform: Callable[[Turn], Iterator[Result]], heard: Callable[[Result], None]) -> None:
-    """A thread for each role, which has one row at a time; then what is of the whole namespace, alone."""
+    """A thread for each role, which has one row at a time; then what bears nothing beside it."""
     queues: dict[str, list[Turn]] = defaultdict(list)
+    alone: list[Turn] = []
     for turn in turns:
-        queues[turn.role].append(turn)
-    alone = queues.pop("", [])
+        (alone if turn.row.alone or not turn.role else queues[turn.role]).append(turn)
 
     def one_by_one(queue: list[Turn]) -> None:
         for turn in queue:

@@ -84,7 +84,6 @@ class Stage:
         self._api = Api(lab, STAGE)
         self._current: dict[Key, Object] = {}
         self._changing = threading.Lock()
-        self.busy = threading.Lock()  # held by whoever keeps the machine busy: two at once would measure each other
         self._numbers = count(int(time.time() * 1000))
 
     # -- asking

@@ -54,7 +54,7 @@ def _overload(stage: Stage, clients: Sequence[Pod], role: str, n: int) -> Overlo
     tag = stage.new_tag()
     held = request(role, f"/{role}/x", "POST", script={"tag": tag, "hold": True})
     order = {"n": n, "concurrency": n, "pace_s": 0.008, "timeout_s": 90, "id": tag}
-    with stage.busy, ThreadPoolExecutor(len(clients)) as pool:
+    with ThreadPoolExecutor(len(clients)) as pool:
         sending = [pool.submit(stage.send, client, held, **order) for client in clients]
         under_way = _settled(stage, clients, role, tag, n)
         _others_are_spared(stage)
@@ -117,8 +117,7 @@ def retries_at_once_are_limited(stage: Stage, role: str) -> None:
     """Of twenty reads that fail at once, three are repeated at a time: retries never are the load."""
     tag = stage.new_tag()
     script = {"tag": tag, "status": 503, "delay_s": 1}
-    with stage.busy:
-        stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=20, concurrency=20)
+    stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=20, concurrency=20)
     between("calls for twenty reads", len(stage.calls(f"{role}-service", tag)), 21, 50)
 
 
@@ -298,6 +297,7 @@ POLICIES = (
         roles=LEAF,
         leaves=[f"{_POOL}.tcp.maxConnections", f"{_POOL}.http.http1MaxPendingRequests"],
         lifted=_unhurried,
+        alone=True,
         observation=the_client_opens_its_breaker,
         mutations=[
             _limit("no limit of connections", "tcp", "maxConnections", None, _MORE),
@@ -312,6 +312,7 @@ POLICIES = (
         roles=LEAF,
         leaves=[f"{_POOL}.tcp.maxConnections", f"{_POOL}.http.http1MaxPendingRequests"],
         lifted=_unhurried,
+        alone=True,
         observation=the_server_opens_its_breaker,
         mutations=[
             _limit("none wait without limit", "http", "http1MaxPendingRequests", None, "server's sidecar: 0"),
@@ -326,6 +327,7 @@ POLICIES = (
         roles=LEAF,
         leaves=[f"{_POOL}.http.http2MaxRequests"],
         lifted=_requests_alone,
+        alone=True,
         observation=requests_under_way_are_limited,
         mutations=[_limit("no limit", "http", "http2MaxRequests", None, "under way at once: 1[3-6]")],
         seconds=6,
@@ -337,6 +339,7 @@ POLICIES = (
         roles=LEAF,
         leaves=[f"{_POOL}.http.maxRetries"],
         lifted=_unhurried,
+        alone=True,
         observation=retries_at_once_are_limited,
         mutations=[_limit("no limit", "http", "maxRetries", None, "calls for twenty reads: [678]")],
     ),

@@ -14,7 +14,6 @@ from tests.mesh.stage import OUTSIDE, Stage, request
 _ROUTES = "istio/services/{role}/virtualservice.yaml"
 _RULE = "istio/services/{role}/destinationrule.yaml"
 _CANDIDATE = "istio/components/canary-product/kustomization.yaml"
-_REQUESTS = 1000
 _SIGMAS = 4.5  # one run in 150,000 is outside by chance
 
 
@@ -42,36 +41,33 @@ def _outside(stage: Stage, role: str, tag: str, n: int) -> None:
         list(pool.map(some, range(4)))
 
 
-def _shares(stage: Stage, role: str) -> dict[str, Counter[str]]:
-    """Versions that answered 1,000 requests from outside, and 1,000 from a sidecar."""
+def _shares(stage: Stage, role: str, n: int) -> dict[str, Counter[str]]:
+    """Versions that answered ``n`` requests from outside, and ``n`` from a sidecar."""
     outside, inside = stage.new_tag(), stage.new_tag()
     script = {"tag": inside}
-    with stage.busy:
-        _outside(stage, role, outside, _REQUESTS)
-        stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=_REQUESTS, concurrency=4)
+    _outside(stage, role, outside, n)
+    stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=n, concurrency=4)
     return {
         name: Counter(call["version"] for call in stage.calls(f"{role}-service", tag))
         for name, tag in (("outside", outside), ("in the mesh", inside))
     }
 
 
-def _split(stage: Stage, role: str, share: float) -> None:
-    spread = _SIGMAS * sqrt(_REQUESTS * share * (1 - share))
-    for name, versions in _shares(stage, role).items():
-        between(f"requests {name}", sum(versions.values()), _REQUESTS, _REQUESTS + 10)  # a few were sent again
-        between(
-            f"requests to v2 of 1,000 {name}", versions["v2"], _REQUESTS * share - spread, _REQUESTS * share + spread
-        )
+def _split(stage: Stage, role: str, share: float, n: int) -> None:
+    spread = _SIGMAS * sqrt(n * share * (1 - share))
+    for name, versions in _shares(stage, role, n).items():
+        between(f"requests {name}", sum(versions.values()), n, n + 10)  # a few were sent again
+        between(f"requests to v2 of {n:,} {name}", versions["v2"], n * share - spread, n * share + spread)
 
 
 def a_tenth_goes_to_the_candidate(stage: Stage, role: str) -> None:
     """Within binomial bounds."""
-    _split(stage, role, 0.1)
+    _split(stage, role, 0.1, 1000)
 
 
 def half_goes_to_the_candidate(stage: Stage, role: str) -> None:
     """Once the weights say so."""
-    _split(stage, role, 0.5)
+    _split(stage, role, 0.5, 500)
 
 
 def testers_choose(stage: Stage, role: str) -> None:
@@ -185,7 +181,7 @@ POLICIES = (
         leaves=["leaf/versions http.stable.route.-.weight"],
         lifted=_weights(50, 50),
         observation=half_goes_to_the_candidate,
-        mutations=[Mutation(name="a tenth", change=_weights(90, 10), seen="v2 of 1,000")],
+        mutations=[Mutation(name="a tenth", change=_weights(90, 10), seen="v2 of 500")],
         seconds=6,
     ),
 )
