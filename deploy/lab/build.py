@@ -6,24 +6,34 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.lab import cache, golang, images, rootfs
-from deploy.lab.golang import PRODUCTS
+from deploy.lab.golang import PRODUCTS, Product
 from deploy.lab.progress import Progress
+
+_AT_ONCE = 2  # one compiles while the other waits for a large package, or links
 
 
 def _binaries(progress: Progress) -> dict[str, Path]:
     """Name -> path of every Go program; sources come in while what came before is built. Raises LabError."""
     wanted = [product for product in PRODUCTS if not cache.is_kept(product.name, product.key)]
-    with _downloads(product.module for product in wanted) as sources:
-        _base_file_system(progress)
-        for product in wanted:
-            with progress.step(f"building {product.name}"):
-                sources[product.module].result()
-                cache.kept(product.name, product.key, product.build)
+    with _downloads(product.module for product in wanted) as sources, ThreadPoolExecutor(_AT_ONCE) as pool:
+        building = [pool.submit(_build, progress, product, sources[product.module]) for product in wanted]
+        try:
+            _base_file_system(progress)
+            for each in building:
+                each.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
     found: dict[str, Path] = {}
     for product in PRODUCTS:
         folder = cache.kept(product.name, product.key, product.build)
         found |= {name: folder / name for name in product.binaries}
     return found
+
+
+def _build(progress: Progress, product: Product, sources: Future[None]) -> None:
+    sources.result()
+    with progress.step(f"building {product.name}"):
+        cache.kept(product.name, product.key, product.build)
 
 
 @contextmanager
