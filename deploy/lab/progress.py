@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,8 +46,12 @@ def _known() -> dict[str, float]:
     return known
 
 
+_REMEMBERING = threading.Lock()  # two steps may be under way at once
+
+
 def _remember(what: str, seconds: float) -> None:
     try:
-        cache.write(_file(), json.dumps(_known() | {what: round(seconds, 1)}, indent=1))
+        with _REMEMBERING:
+            cache.write(_file(), json.dumps(_known() | {what: round(seconds, 1)}, indent=1))
     except OSError as exc:
         print(f"The cache cannot be written: {exc}", file=sys.stderr)

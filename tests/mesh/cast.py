@@ -13,7 +13,7 @@ PORT, MANAGEMENT = 8000, 8001
 STRAY = ("user-service", "v2")  # has no sidecar
 WORKERS = ("product-worker", "notification-worker")
 MARKS = (*ROLES, "all")
-LIFETIME_S = 60  # of the probes' certificates, which are renewed at half of it (see test_certificates.py)
+LIFETIME_S = 30  # of the probes' certificates, which are renewed at half of it (see test_certificates.py)
 _PROBE_DOMAIN = "probe.test"
 
 # App, version and number of pods. Two of a leaf and of a caller: for shares and ejection.
