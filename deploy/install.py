@@ -4,7 +4,6 @@ Waits until all of it is ready. ``--short-limits`` are the time limits of the bl
 Safe to repeat: with other code it makes the images anew and rolls every role over to them.
 """
 
-import hashlib
 import sys
 import time
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from deploy import local
 from deploy.image import __main__ as image
 from deploy.image.cache import OUT
-from deploy.image.engines import TARGETS, Failed
+from deploy.image.engines import TARGETS, Failed, digest
 from deploy.lab import cluster
 from deploy.lab.istio import GATEWAYS, INGRESS
 from deploy.lab.lab import Lab, LabError
@@ -34,7 +33,7 @@ def install(lab: Lab, *, short_limits: bool = False) -> None:
     progress = Progress()
     with progress.step("building the images"):
         image.build()
-    digests = {target: _digest(OUT / f"{target}.tar") for target in TARGETS}
+    digests = {target: digest(OUT / f"{target}.tar") for target in TARGETS}
     changed = [target for target in TARGETS if not _says(_imported(lab, target), digests[target])]
     overlay, applied = "suite" if short_limits else "local", _applied(lab)
     if changed or not _says(applied, overlay):
@@ -121,13 +120,8 @@ def _wait_for_jobs(lab: Lab) -> None:
 
 
 def _imported(lab: Lab, target: str) -> Path:
-    """The digest of the archive that the lab's containerd has as ``target``."""
+    """The digest of the image that the lab's containerd has as ``target``."""
     return lab.folder / f"imported-{target}"
-
-
-def _digest(archive: Path) -> str:
-    with archive.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _says(file: Path, text: str) -> bool:

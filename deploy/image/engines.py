@@ -109,6 +109,14 @@ def _reaches_a_registry(name: str) -> bool:
     return done.returncode == 0
 
 
+def digest(archive: Path) -> str:
+    """What names the image in an archive, OCI's or Docker's: the same for the same layers and settings."""
+    with tarfile.open(archive) as file:
+        if "index.json" in file.getnames():
+            return str(_json(file, "index.json")["manifests"][0]["digest"])
+        return str(_json(file, "manifest.json")[0]["Config"])
+
+
 def layers(archive: Path) -> list[Layer]:
     """The layers of an archive with one image, OCI's or Docker's, the lowest first."""
     with tarfile.open(archive) as file:
