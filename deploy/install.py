@@ -24,18 +24,19 @@ _READY_WITHIN_S = 600  # two cores start twenty-five Django processes, one after
 _STOCKED_WITHIN_S = 300
 _NAMESPACES = (local.DATA, local.SHOP)
 _MANIFESTS = ROOT / "deploy/kubernetes"
+_SUITE = "suite"  # the overlay with the black-box suite's time limits
 _WORKLOADS = "deployment,statefulset"
 _ONCE = "app.kubernetes.io/component in (migrate, bootstrap, demo)"  # Jobs, which cannot be changed
 
 
-def install(lab: Lab, *, short_limits: bool = False) -> None:
-    """Bring the shop of this checkout to ``lab``. Raises LabError, Failed."""
+def install(lab: Lab, *, short: bool = False) -> None:
+    """Bring the shop of this checkout to ``lab``, ``short``: with the suite's limits. Raises LabError, Failed."""
     progress = Progress()
     with progress.step("building the images"):
         image.build()
     digests = {target: digest(OUT / f"{target}.tar") for target in TARGETS}
     changed = [target for target in TARGETS if not _says(_imported(lab, target), digests[target])]
-    overlay, applied = "suite" if short_limits else "local", _applied(lab)
+    overlay, applied = _SUITE if short else "local", _applied(lab)
     if changed or not _says(applied, overlay):
         applied.unlink(missing_ok=True)
     with progress.step("importing the images"):
@@ -57,6 +58,11 @@ def install(lab: Lab, *, short_limits: bool = False) -> None:
     with progress.step("waiting for stock and three orders"):
         _wait_for_jobs(lab)
     progress.say("the shop is ready: make cluster-see")
+
+
+def short_limits(lab: Lab) -> bool:
+    """Whether the shop in ``lab`` has the suite's settings."""
+    return _says(_applied(lab), _SUITE)
 
 
 def _apply_namespaces(lab: Lab) -> None:
@@ -131,7 +137,7 @@ def _says(file: Path, text: str) -> bool:
 def main() -> int:
     """Exit status 0, or 1 with one line."""
     try:
-        install(Lab.chosen(), short_limits="--short-limits" in sys.argv[1:])
+        install(Lab.chosen(), short="--short-limits" in sys.argv[1:])
     except (LabError, Failed) as refusal:
         print(refusal, file=sys.stderr)
         return 1

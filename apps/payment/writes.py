@@ -1,5 +1,6 @@
 """The statements that begin a step and write its end: one round trip each, since every order takes them."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -74,7 +75,7 @@ def record(payment: Payment, attempt: Attempt) -> list[dict[str, str]]:
         cursor.execute(_RECORD, values)
         payment.version, settled_at, earlier = cursor.fetchone()
     latest = {"outcome": str(attempt.outcome), "code": attempt.code, "at": settled_at.isoformat()}
-    return [*(earlier or []), latest]
+    return [*json.loads(earlier or "[]"), latest]  # Django's cursors give jsonb as text
 
 
 def postpone(payment: Payment, key: str) -> None:

@@ -1,4 +1,4 @@
-"""What the shop's manifests rely on: admission, network policies, volumes, measurements, scaling."""
+"""What the shop's manifests rely on: admission, network policies, volumes, measurements."""
 
 import json
 from collections.abc import Iterator
@@ -90,46 +90,6 @@ def test_a_claim_is_bound_and_can_be_written_to(lab: Lab, toys: Toys) -> None:
 
 def test_pods_are_measured(lab: Lab, toys: Toys) -> None:
     def names() -> bool:
-        return f"{toys.pods(MESH, 'busy')[0]['metadata']['name']} " in cluster.kubectl(lab, "-n", MESH, "top", "pods")
+        return f"{toys.pods(MESH, 'other')[0]['metadata']['name']} " in cluster.kubectl(lab, "-n", MESH, "top", "pods")
 
     cluster.wait_for("metrics of the pod", names, within_s=90)
-
-
-@pytest.fixture
-def scaled(lab: Lab, toys: Toys) -> Iterator[None]:
-    """``busy`` has one to three pods, by the CPU of the application's container alone."""
-    target = {"type": "Utilization", "averageUtilization": 50}
-    scaler = {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": "busy", "namespace": MESH},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "busy"},
-            "minReplicas": 1,
-            "maxReplicas": 3,
-            "metrics": [
-                {
-                    "type": "ContainerResource",
-                    "containerResource": {"name": "cpu", "container": "toy", "target": target},
-                }
-            ],
-        },
-    }
-    cluster.apply(lab, scaler)
-    yield
-    cluster.kubectl(lab, "-n", MESH, "delete", "hpa", "busy")
-
-
-def test_load_brings_pods_and_quiet_takes_them_away(lab: Lab, toys: Toys, scaled: None) -> None:
-    """Up to the limit and no further, and back to one."""
-
-    def replicas() -> int:
-        found: int = cluster.kubectl_json(lab, "-n", MESH, "get", "deployment", "busy")["spec"]["replicas"]
-        return found
-
-    def burn_until_scaled() -> bool:
-        toys.call(f"{MESH}/caller", f"http://busy.{MESH}:8000/burn?s=2")
-        return replicas() == 3
-
-    cluster.wait_for("three pods under load", burn_until_scaled, within_s=180)
-    cluster.wait_for("one pod when it is quiet", lambda: replicas() == 1, within_s=180)

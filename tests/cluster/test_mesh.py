@@ -68,11 +68,11 @@ def test_authorisation_goes_by_identity(lab: Lab, toys: Toys) -> None:
     }
     cluster.apply(lab, policy)
     try:
-        settled(lambda: toys.call(f"{MESH}/busy", ANSWERER)["status"], 403)
+        settled(lambda: toys.call(f"{MESH}/other", ANSWERER)["status"], 403)
         assert toys.call(f"{MESH}/caller", ANSWERER)["status"] == 200
     finally:
         cluster.kubectl(lab, "-n", MESH, "delete", "authorizationpolicy", "answerer")
-    settled(lambda: toys.call(f"{MESH}/busy", ANSWERER)["status"], 200)
+    settled(lambda: toys.call(f"{MESH}/other", ANSWERER)["status"], 200)
 
 
 def test_egress_to_what_is_not_declared_is_closed(toys: Toys) -> None:

@@ -6,7 +6,6 @@ Port 8000 takes every method:
 |---|---|
 | ``/ready`` | 200 |
 | ``/…/call?url=URL`` | GETs the URL; ``status`` 0 if there was no answer |
-| ``/…/burn?s=0.1`` | keeps a CPU busy |
 | anything else | who answers, the path and the headers as received |
 
 A request brings its own script, in the header ``x-toy``, JSON: ``tag`` under which it is counted; ``status``,
@@ -116,8 +115,6 @@ class Application(_Answers):
             return self.send(answer)
         if url.path.endswith("/call"):
             answer |= _call(query["url"])
-        elif url.path.endswith("/burn"):
-            _burn(float(query["s"]))
         else:
             answer["headers"] = {name.lower(): value for name, value in self.headers.items()}
         return self._by_script(answer | {"version": VERSION, "method": self.command})
@@ -192,12 +189,6 @@ def _call(url: str) -> Json:
         return {"status": exc.code, "body": exc.read().decode()}
     except OSError as exc:
         return {"status": 0, "body": repr(exc)}
-
-
-def _burn(seconds: float) -> None:
-    until = time.process_time() + seconds
-    while time.process_time() < until:
-        pass
 
 
 class _Client:

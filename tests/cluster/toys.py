@@ -74,7 +74,7 @@ def remove(lab: Lab) -> None:
     cluster.kubectl(lab, "delete", "namespace", MESH, OUTSIDE, "--ignore-not-found", "--wait=true")
 
 
-_NAMES = {MESH: ("caller", "answerer", "busy"), OUTSIDE: ("stranger", "friend", "plain")}
+_NAMES = {MESH: ("caller", "answerer", "other"), OUTSIDE: ("stranger", "friend", "plain")}
 
 
 def _pack(tar: Path) -> None:

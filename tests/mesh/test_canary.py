@@ -4,6 +4,7 @@ The second release is the image that runs, under another name. What makes it a b
 """
 
 import json
+import re
 import signal
 import statistics
 import subprocess
@@ -178,7 +179,7 @@ def test_v2_goes_up_step_by_step_and_its_figures_are_told(slots: Slots, shop: Sh
     with customers(shop, sku) as seen:
         status, output = slots.canary("shift", "product", "50", *QUICK)
     assert (status, slots.weight) == (0, 50)
-    lines = output.splitlines()
+    lines = [line for line in output.splitlines() if line.startswith("product")]  # the audit may say what it repeats
     assert [line.split(":")[0] for line in lines] == ["product  10 %", "product  25 %", "product  50 %"]
     assert all("requests, 0 errors, p95" in line and line.endswith("passed") for line in lines)
     assert seen.failed == 0
@@ -250,7 +251,7 @@ def test_a_version_whose_pod_is_restarted_is_taken_back_at_once(slots: Slots, sh
         output, _ = running.communicate(timeout=60)
     print(output)
     assert (running.returncode, slots.weight) == (1, 0)
-    assert "stopped, v2 is back at 0 %: pod product-service-v2-" in output
+    assert re.search("stopped, v2 is back at 0 %: (pod product-service-v2-|no pod is ready)", output), output
 
 
 def test_an_image_that_is_not_there_gets_no_weight(slots: Slots) -> None:

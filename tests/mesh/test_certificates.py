@@ -1,4 +1,4 @@
-"""Certificates change while requests are answered: those of sidecars, which last half a minute here, and the gateways'."""
+"""Certificates change while requests are answered: the sidecars', which last half a minute here, and the gateways'."""
 
 import json
 from collections import Counter

@@ -172,6 +172,8 @@ def test_capture(bank: GatewayClient) -> None:
     payment_id = captured()
     services.capture(payment_id=payment_id)
     assert (row(payment_id).status, row(payment_id).captured) == ("captured", Decimal("19.90"))
+    told = _events("payment.changed.v1")[-1].payload["attempts"]
+    assert [attempt["outcome"] for attempt in told] == ["authorised", "captured"]
     assert presented(bank, payment_id, Kind.CAPTURE) == 1
     with pytest.raises(services.AlreadyCaptured):
         services.void(payment_id=payment_id)

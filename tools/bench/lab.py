@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from statistics import mean
 from typing import Any
 
+from deploy.install import short_limits
 from deploy.lab import cluster, processes, status
 from deploy.lab.lab import Lab
 from deploy.lab.relay import enter_network
@@ -25,7 +26,9 @@ _ROLLED_OUT_S = 300
 
 @contextmanager
 def running(lab: Lab, **settings: str) -> Iterator[Target]:
-    """The shop in ``lab``. Raises LabError."""
+    """The shop in ``lab``. Raises LabError: with the suite's short limits eight orders at once would be too late."""
+    if short_limits(lab):
+        raise LabError("The shop in the lab has the suite's short limits; for those of every day: make cluster")
     known, init = variables(lab), processes.running(lab)
     os.environ["SSL_CERT_FILE"] = known["SSL_CERT_FILE"]
     enter_network(init)
