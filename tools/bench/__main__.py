@@ -18,7 +18,6 @@ from functools import partial
 from itertools import pairwise
 from uuid import uuid4
 
-from deploy.lab import processes
 from deploy.lab.lab import Lab, LabError
 from tests.shop_api.client import Api, Shop
 from tools.bench import lab, started
@@ -51,9 +50,9 @@ def main() -> int:
 
 
 def _measured_in_lab(chosen: Lab) -> dict[str, Figures]:
-    """Nothing but a line where none runs. Raises LabError."""
+    """Nothing but a line where it cannot be. Raises LabError."""
     try:
-        processes.running(chosen)
+        lab.require(chosen)
     except LabError as missing:
         print(f"\nEight services in the lab were left out. {missing}")
         return {}

@@ -13,7 +13,7 @@ from typing import Any
 
 from deploy.install import short_limits
 from deploy.lab import cluster, processes, status
-from deploy.lab.lab import Lab
+from deploy.lab.lab import Lab, LabError
 from deploy.lab.relay import enter_network
 from deploy.local import SHOP
 from tests.cluster.shop import pods, variables
@@ -24,11 +24,16 @@ _TIMED = "app in (order-service, order-worker, shipping-service, shipping-worker
 _ROLLED_OUT_S = 300
 
 
+def require(lab: Lab) -> None:
+    """Raises LabError where none runs, or its shop has the suite's short limits: eight orders at once would be late."""
+    processes.running(lab)
+    if short_limits(lab):
+        raise LabError("The shop in it has the suite's short limits; for those of every day: make cluster")
+
+
 @contextmanager
 def running(lab: Lab, **settings: str) -> Iterator[Target]:
-    """The shop in ``lab``. Raises LabError: with the suite's short limits eight orders at once would be too late."""
-    if short_limits(lab):
-        raise LabError("The shop in the lab has the suite's short limits; for those of every day: make cluster")
+    """The shop in ``lab``. Raises LabError."""
     known, init = variables(lab), processes.running(lab)
     os.environ["SSL_CERT_FILE"] = known["SSL_CERT_FILE"]
     enter_network(init)
