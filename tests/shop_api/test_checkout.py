@@ -20,7 +20,8 @@ def test_a_customer_buys_and_it_is_delivered(shop: Shop) -> None:
     number = placed.body["number"]
     delivered = shop.wait_for_state(number, "delivered")
     assert delivered["payment"]["status"] == "captured"
-    assert [attempt["outcome"] for attempt in delivered["payment"]["attempts"]] == ["authorised", "captured"]
+    attempts = wait_for(lambda: shop.order(number)["payment"]["attempts"], lambda told: len(told) == 2)
+    assert [attempt["outcome"] for attempt in attempts] == ["authorised", "captured"]
     assert delivered["shipments"][0]["status"] == "delivered"
     assert shop.available(sku) == 3
     wait_for(lambda: who.get("/cart").body["items"], lambda items: items == [])
