@@ -1,6 +1,6 @@
 """Everything that a lab is started from, built once per version."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +15,13 @@ _AT_ONCE = 2  # one compiles while the other waits for a large package, or links
 def _binaries(progress: Progress) -> dict[str, Path]:
     """Name -> path of every Go program; sources come in while what came before is built. Raises LabError."""
     wanted = [product for product in PRODUCTS if not cache.is_kept(product.name, product.key)]
-    with _downloads(product.module for product in wanted) as sources, ThreadPoolExecutor(_AT_ONCE) as pool:
-        building = [pool.submit(_build, progress, product, sources[product.module]) for product in wanted]
-        try:
-            _base_file_system(progress)
-            for each in building:
-                each.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with _threads(1) as downloads, _threads(_AT_ONCE) as builds:
+        modules = dict.fromkeys(product.module for product in wanted)
+        sources = {module: downloads.submit(golang.download, module) for module in modules}
+        building = [builds.submit(_build, progress, product, sources[product.module]) for product in wanted]
+        _base_file_system(progress)
+        for each in building:
+            each.result()
     found: dict[str, Path] = {}
     for product in PRODUCTS:
         folder = cache.kept(product.name, product.key, product.build)
@@ -37,13 +36,13 @@ def _build(progress: Progress, product: Product, sources: Future[None]) -> None:
 
 
 @contextmanager
-def _downloads(modules: Iterable[str]) -> Iterator[dict[str, Future[None]]]:
-    """Begun, one after the other in this order."""
-    with ThreadPoolExecutor(1) as background:
+def _threads(at_once: int) -> Iterator[ThreadPoolExecutor]:
+    """What has not begun when something fails never does."""
+    with ThreadPoolExecutor(at_once) as pool:
         try:
-            yield {module: background.submit(golang.download, module) for module in dict.fromkeys(modules)}
+            yield pool
         finally:
-            background.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _base_file_system(progress: Progress) -> None:

@@ -80,7 +80,7 @@ class Stage:
         self.originals = originals
         self.pods = _pods(lab)
         self.gateways = {name: cluster.service_address(lab, f"{INGRESS}/{name}", 80)[0] for name in (OUTSIDE, OFFICE)}
-        self.trust = authority.pem
+        self.authority = authority
         self._api = Api(lab, STAGE)
         self._current: dict[Key, Object] = {}
         self._changing = threading.Lock()
@@ -179,7 +179,7 @@ class Stage:
 
     def context(self) -> ssl.SSLContext:
         """Trusts the stage's certificate alone."""
-        return ssl.create_default_context(cadata=self.trust)
+        return ssl.create_default_context(cadata=self.authority.pem)
 
     # -- changing
 

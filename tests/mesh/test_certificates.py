@@ -5,7 +5,6 @@ from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
 
-from deploy.certificates import Authority
 from deploy.lab import cluster
 from deploy.lab.lab import Lab
 from tests.cluster.customers import loaded
@@ -66,7 +65,7 @@ def test_the_gateways_change_their_certificate_and_no_request_fails(lab: Lab, st
         statuses.update(stage.ask("/user/x", gateway=gateway).status for gateway in (OUTSIDE, OFFICE))
 
     with loaded(2, ask):
-        cluster.apply(lab, cast.certificate(Authority.of(lab.folder / "stage")))
+        cluster.apply(lab, cast.certificate(stage.authority))
         for gateway, old in before.items():
             changed = partial(_differs, stage, gateway, old)
             cluster.wait_for(f"another certificate at {gateway}", changed, within_s=60)
