@@ -66,11 +66,11 @@ LAB := $(PYTHON) -m deploy.lab
 	@$(UV) sync --locked --group lab
 	@touch $@
 
-cluster: .venv/.lab ## Start a one-node Kubernetes with Istio on this machine, and the shop on it; LIMITS=short as the suite has them
+cluster: .venv/.lab ## As root: start a one-node Kubernetes with Istio on this machine, and the shop on it; LIMITS=short as the suite has them
 	@$(LAB) up
 	@exec $(PYTHON) -m deploy.install $(if $(filter short,$(LIMITS)),--short-limits)
 
-cluster-down: .venv/.lab ## End it; nothing of it stays
+cluster-down: .venv/.lab ## End it; what was built stays in the cache, its Secrets in var/
 	@exec $(LAB) down
 
 cluster-see: .venv/.lab ## Forward its gateways to addresses on loopback and print these
@@ -90,7 +90,7 @@ cluster-test: .venv/.lab ## Prove the running cluster and the shop on it: the su
 # Faults are waited for, so the shop has the suite's short limits; it has them already after cluster-test.
 SHORT_LIMITS = [ "$$(cat "$${SHOP_LAB:-var/cluster}/applied" 2>/dev/null)" = suite ] || $(PYTHON) -m deploy.install --short-limits
 
-mesh-test: .venv/.lab ## Prove every policy of istio/ on the running cluster: its test, and what makes that fail
+mesh-test: .venv/.lab ## Prove every policy of istio/ on the running cluster: its test, and what makes that fail; TABLE=file for the table
 	@$(SHORT_LIMITS)
 	@exec $(LAB) sh -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/mesh -m "not full" $(if $(TABLE),--policies $(TABLE))
 
@@ -113,7 +113,7 @@ mesh-cost: .venv/.lab ## What a hop through the mesh costs, beside the same hop 
 # Elsewhere, with a KUBECONFIG of one's own: python -m deploy.canary shift|promote|rollback ROLE …
 CANARY := $(LAB) sh -- $(PYTHON) -m deploy.canary
 
-canary: .venv/.lab ## Give v2 of a role more requests for as long as it is no worse; ROLE=product WEIGHT=50 IMAGE=… STEP_S=600 REQUESTS=500
+canary: .venv/.lab ## Give v2 of a role more requests for as long as it is no worse; ROLE=product WEIGHT=50 IMAGE=… STEP_S=600 REQUESTS=500 WAIT_S=…
 	@exec $(CANARY) shift "$(ROLE)" "$(WEIGHT)" $(if $(IMAGE),--image "$(IMAGE)") \
 		$(if $(STEP_S),--step-s "$(STEP_S)") $(if $(REQUESTS),--requests "$(REQUESTS)") $(if $(WAIT_S),--wait-s "$(WAIT_S)")
 
@@ -138,7 +138,7 @@ image: .venv/.ready ## Build the images `shop` and `servers`; ENGINE=docker|podm
 push: .venv/.ready ## Tag and push them; REGISTRY=<acr>.azurecr.io
 	@$(PYTHON) -m deploy.image push "$(REGISTRY)"
 
-check-deploy: .venv/.ready ## Render every overlay, check references and policies; needs no cluster
+check-deploy: .venv/.lab ## Render every overlay, check references and policies; needs no cluster
 	@$(PYTHON) -m tools.check_deploy
 
 clean: ## Remove this checkout's data and caches; the shop must be stopped

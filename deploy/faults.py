@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from deploy import documents
 from deploy.kubectl import Refused, kubectl, read
 from deploy.release import ROOT
 
@@ -53,7 +54,7 @@ def _is_untouched_weight(route: Manifest) -> bool:
 
 
 def _targets(fault: str) -> list[tuple[str, str]]:
-    component = yaml.safe_load((FAULTS / fault / "kustomization.yaml").read_text())
+    component = documents.only((FAULTS / fault / "kustomization.yaml").read_text())
     return [(patch["target"]["kind"], patch["target"]["name"]) for patch in component["patches"]]
 
 
@@ -71,7 +72,7 @@ def _rendered(fault: str | None) -> list[Manifest]:
             "components": [os.path.relpath(FAULTS / fault, folder)] if fault else [],
         }
         (Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(combined))
-        return list(yaml.safe_load_all(kubectl("kustomize", folder)))
+        return list(documents.of(kubectl("kustomize", folder)))
 
 
 def main() -> int:

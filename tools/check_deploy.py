@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from deploy import documents
 from deploy.lab import cache, golang
 from deploy.lab.lab import LabError
 from deploy.uv import uv
@@ -70,16 +71,15 @@ class Rendering:
 
     @property
     def resources(self) -> list[dict[str, Any]]:
-        return [resource for resource in yaml.safe_load_all(self.text) if resource]
+        return [resource for resource in documents.of(self.text) if resource]
 
 
 def kustomize() -> list[str]:
-    """The pinned tool of deploy/tools where there is Go; else kubectl's own, which is the same. Raises Failed."""
-    if shutil.which("go"):
-        return ["go", "-C", str(TOOLS), "tool", "kustomize", "build"]
-    if shutil.which("kubectl"):
-        return ["kubectl", "kustomize"]
-    raise Failed("kustomize needs Go or kubectl: apt-get install golang-go, or install kubectl")
+    """The pinned tool of deploy/tools. Raises Failed."""
+    try:
+        return [golang.compiler(), "-C", str(TOOLS), "tool", "kustomize", "build"]
+    except LabError as without_go:
+        raise Failed(str(without_go)) from None
 
 
 @functools.cache

@@ -11,8 +11,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from deploy import documents
 from shop.roles import ROLES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,7 +63,7 @@ def costs() -> list[Cost]:
 
 def _http(role: str, name: str) -> list[dict[str, Any]]:
     text = (ROOT / "istio/services" / role / "virtualservice.yaml").read_text()
-    (found,) = (each for each in yaml.safe_load_all(text) if each["metadata"]["name"] == name)
+    (found,) = (each for each in documents.of(text) if each["metadata"]["name"] == name)
     routes: list[dict[str, Any]] = found["spec"]["http"]
     return routes
 

@@ -1,6 +1,7 @@
 """``make test``: unit tests, the black-box suite, unchanged, against one process and against eight, a browser.
 
-The suite waits most of its time, for parcels and deadlines, so both topologies are asked at once.
+The suite waits most of its time, for parcels and deadlines, so both topologies are asked at once, and the browser
+has a shop of its own beside them.
 """
 
 import re
@@ -44,12 +45,13 @@ def main() -> int:
     Without a browser its tests are not run, which the last line says.
     """
     counts = {"unit": _run("unit", [sys.executable, "-m", "pytest", "-q", "tests", *UNIT, *WORKERS, *sys.argv[1:]])}
-    with ThreadPoolExecutor() as both:
-        in_one, in_eight = both.submit(_suite, "one", SUITE), both.submit(_suite, "split", SUITE)
-        counts |= {"one process": in_one.result(), "eight processes": in_eight.result()}
     missing = _without_browser()
-    if not missing:
-        counts["browser"] = _suite("one", BROWSER)
+    asked = {"one process": ("one", SUITE), "eight processes": ("split", SUITE), "browser": ("one", BROWSER)}
+    if missing:
+        del asked["browser"]
+    with ThreadPoolExecutor() as at_once:
+        running = {name: at_once.submit(_suite, *each) for name, each in asked.items()}
+    counts |= {name: each.result() for name, each in running.items()}
     _coverage()
     print("\n".join(f"{name}: {count or 'failed'}" for name, count in counts.items()))
     one, split = counts["one process"], counts["eight processes"]

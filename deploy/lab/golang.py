@@ -123,7 +123,7 @@ def download(module: str) -> None:
 
 
 @cache
-def _compiler() -> str:
+def compiler() -> str:
     """Path of a Go that is new enough: that of the machine, else PyPI's. Raises LabError."""
     for found in filter(None, (shutil.which("go"), _from_pypi())):
         said = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
@@ -140,11 +140,11 @@ def _from_pypi() -> str | None:
 
 @cache
 def _version() -> str:
-    return subprocess.run([_compiler(), "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run([compiler(), "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _go(*arguments: str, cwd: Path) -> str:
-    command = ["nice", "-n", "10", _compiler(), *arguments]
+    command = ["nice", "-n", "10", compiler(), *arguments]
     done = subprocess.run(command, cwd=cwd, env={**os.environ, **SETTINGS}, capture_output=True, text=True, check=False)
     if done.returncode:
         last = " | ".join(done.stderr.strip().splitlines()[-3:])

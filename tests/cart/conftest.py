@@ -1,6 +1,5 @@
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,10 +66,8 @@ def stock(sku: str, units: int) -> None:
 
 @pytest.fixture(autouse=True)
 def shop(transactional_db: None) -> None:
-    """A category to sell in, a warehouse to receive into."""
+    """A category to sell in."""
     product.create_category(slug="lamps", name="Lamps")
-    with suppress(inventory.WarehouseExists):  # the first database comes with one
-        inventory.open_warehouse(code="main", name="Main", priority=1)
 
 
 @pytest.fixture

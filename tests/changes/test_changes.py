@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.inventory import services as inventory
-from apps.inventory.models import Item, Warehouse
+from apps.inventory.models import Item
 from apps.order.models import TaxCountry, TaxRate
 from apps.shipping.models import Zone
 from apps.user import services as user
@@ -128,7 +128,6 @@ def test_an_import_records_itself_alone(boss: Account) -> None:
 def test_only_named_columns_are_watched_where_the_machine_writes() -> None:
     """Stock moves without a trace in the history; a reorder point does not."""
     with context.working_as("inventory"):
-        Warehouse.objects.get_or_create(code="main", defaults={"name": "Main", "priority": 1})
         inventory.receive(sku="LAMP", warehouse="main", quantity=5, reference="note", actor="")
         assert told("inventory_item", "LAMP") == []
     Item.objects.filter(pk="LAMP").update(reorder_point=3)

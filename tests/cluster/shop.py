@@ -51,6 +51,11 @@ def audit(lab: Lab) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def in_worker(role: str, *options: str) -> tuple[str, ...]:
+    """What kubectl is to be given before a command that it runs in a worker of ``role``, beside it."""
+    return ("-n", local.SHOP, "exec", *options, f"deployment/{role}-worker", "--container=app", "--")
+
+
 def pods(lab: Lab, selector: str) -> list[dict[str, Any]]:
     """Those of the shop that are not on their way out."""
     found = cluster.kubectl_json(lab, "-n", local.SHOP, "get", "pods", "--selector", selector)["items"]

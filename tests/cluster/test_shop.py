@@ -22,7 +22,7 @@ from deploy.lab.lab import ROOT, Lab
 from deploy.lab.relay import forwarded
 from shop.roles import ROLES, pairs
 from tests.cluster.customers import at_rest, checkouts, loaded, pods_killed, status
-from tests.cluster.shop import audit, pods, variables
+from tests.cluster.shop import audit, in_worker, pods, variables
 from tests.shop_api.browser import Browser
 from tests.shop_api.client import Api, Shop
 
@@ -98,8 +98,7 @@ with concurrent.futures.ThreadPoolExecutor() as pool:
 
 def _reached_from(lab: Lab, role: str) -> dict[str, int]:
     """Status by role of what a worker of ``role`` gets."""
-    worker = ("-n", local.SHOP, "exec", f"deployment/{role}-worker", "-c", "app", "--")
-    found: dict[str, int] = json.loads(cluster.kubectl(lab, *worker, "python3.11", "-c", _ASK_ALL, *ROLES))
+    found: dict[str, int] = json.loads(cluster.kubectl(lab, *in_worker(role), "python3.11", "-c", _ASK_ALL, *ROLES))
     return found
 
 

@@ -5,8 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-
+from deploy import documents
 from shop.identity import keyfiles
 
 
@@ -19,7 +18,7 @@ def test_it_says_the_keys_and_nothing_is_taken_from_an_address(tmp_path: Path) -
     (kid,) = keyfiles.make_token_keys(tmp_path)
     done = _run("aks-istio-ingress", keys=json.dumps(keyfiles.public_set(tmp_path)))
     assert (done.returncode, done.stderr) == (0, "")
-    made = yaml.safe_load(done.stdout)
+    made = documents.only(done.stdout)
     assert made["metadata"]["namespace"] == "aks-istio-ingress"
     (rule,) = made["spec"]["jwtRules"]
     assert [jwk["kid"] for jwk in json.loads(rule["jwks"])["keys"]] == [kid]

@@ -4,10 +4,10 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy import documents
 from deploy.canary.delegate import UnknownShape, rewritten, routes, weight_of
 from deploy.release import ROOT
 from shop.roles import ROLES
@@ -18,7 +18,7 @@ ROLE = st.sampled_from(sorted(ROLES))
 
 def _delegate(role: str) -> dict[str, Any]:
     """As istio/ has it."""
-    found = yaml.safe_load_all((ROOT / f"istio/services/{role}/virtualservice.yaml").read_text())
+    found = documents.of((ROOT / f"istio/services/{role}/virtualservice.yaml").read_text())
     return next(dict(each) for each in found if each["metadata"]["name"] == f"{role}-versions")
 
 
@@ -28,8 +28,8 @@ def test_without_a_candidate_it_is_what_istio_has(role: str) -> None:
 
 
 def test_at_ten_it_is_what_the_component_has() -> None:
-    component = yaml.safe_load((ROOT / "istio/components/canary-product/kustomization.yaml").read_text())
-    (change,) = yaml.safe_load(component["patches"][0]["patch"])
+    component = documents.only((ROOT / "istio/components/canary-product/kustomization.yaml").read_text())
+    (change,) = documents.only(component["patches"][0]["patch"])
     assert routes("product", 10) == change["value"]
 
 

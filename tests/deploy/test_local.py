@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from cryptography import x509
 
-from deploy import secrets
+from deploy import documents, secrets
 from deploy.certificates import Authority
 from deploy.local import Installation
 from shop.env import read
@@ -24,7 +23,7 @@ def _made(folder: Path) -> Manifests:
     assert path.stat().st_mode & 0o077 == 0  # whoever else is on this machine
     return {
         (found["metadata"]["namespace"], found["metadata"]["name"]): _values(found)
-        for found in yaml.safe_load_all(path.read_text())
+        for found in documents.of(path.read_text())
     }
 
 

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from deploy import generate
+from deploy import documents, generate
 from shop.roles import OPERATOR, ROLES, pairs
 from tests.deploy.conftest import Resource, of_kind, pod_of
 from tests.topology import LIMITS
@@ -86,7 +85,7 @@ def _cores(text: str) -> float:
 def test_the_suites_limits_are_those_of_the_other_topologies() -> None:
     """One suite, three topologies: with the same time limits."""
     path = Path(generate.KUBERNETES / "components/short-limits/limits.yaml")
-    assert yaml.safe_load(path.read_text())["data"] == LIMITS
+    assert documents.only(path.read_text())["data"] == LIMITS
 
 
 def test_who_needs_a_database_waits_for_it(local: list[Resource]) -> None:

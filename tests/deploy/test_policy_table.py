@@ -1,8 +1,8 @@
 """The table and ``istio/`` agree: every name, every leaf, every mutation. Needs no cluster."""
 
 import pytest
-import yaml
 
+from deploy import documents
 from deploy.lab.lab import ROOT
 from shop.roles import ROLES
 from tests.mesh import leaves
@@ -49,14 +49,14 @@ def _all_objects() -> dict[tuple[str, str], Object]:
     """The files as they are, the candidate of product applied to its delegate: what the lab's overlay comes to."""
     found = {}
     for path in leaves.files():
-        for content in yaml.safe_load_all(path.read_text()):
+        for content in documents.of(path.read_text()):
             if content["kind"] not in {"Kustomization", "Component"}:
                 content["metadata"]["namespace"] = SHOP
                 found[(content["kind"], content["metadata"]["name"])] = content
     for path in (leaves.ISTIO / "components").rglob("kustomization.yaml"):
-        for patch in yaml.safe_load(path.read_text()).get("patches", []):
+        for patch in documents.only(path.read_text()).get("patches", []):
             target = found[(patch["target"]["kind"], patch["target"]["name"])]
-            for operation in yaml.safe_load(patch["patch"]):
+            for operation in documents.only(patch["patch"]):
                 target["spec"][operation["path"].removeprefix("/spec/")] = operation["value"]
     return moved(found.values())
 

@@ -45,8 +45,7 @@ def available(sku: str) -> int:
 
 @pytest.fixture(autouse=True)
 def warehouses(db: None) -> None:
-    """The warehouse that comes with the tables, which a flush takes away, and one to fall back on."""
-    Warehouse.objects.get_or_create(code="main", defaults={"name": "Main warehouse", "priority": 100})
+    """One to fall back on, beside the one that comes with the tables."""
     Warehouse.objects.create(code="north", name="North", priority=200)
 
 

@@ -11,8 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from deploy import documents
 from deploy.lab.lab import ROOT
 from tests.mesh.objects import CALLERS, Key, Object, role_of
 
@@ -69,7 +68,7 @@ def all_leaves() -> dict[str, str]:
 
 
 def _specs(path: Path) -> Iterator[tuple[Key, Object]]:
-    for content in yaml.safe_load_all(path.read_text()):
+    for content in documents.of(path.read_text()):
         if content["kind"] == "Component":
             yield from _patched(content)
         elif content["kind"] != "Kustomization":
@@ -80,7 +79,7 @@ def _patched(component: Object) -> Iterator[tuple[Key, Object]]:
     """What a component puts into a spec: ``/spec/http`` is the whole list, ``/spec/http/0`` one route."""
     for patch in component["patches"]:
         target = patch["target"]
-        for operation in yaml.safe_load(patch["patch"]):
+        for operation in documents.only(patch["patch"]):
             field, _, index = operation["path"].removeprefix("/spec/").partition("/")
             yield (target["kind"], target["name"]), {field: [operation["value"]] if index else operation["value"]}
 

@@ -5,8 +5,7 @@ import pickle
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import yaml
-
+from deploy import documents
 from deploy.lab import cluster
 from deploy.lab.lab import ROOT, Lab
 from shop.roles import ROLES
@@ -81,7 +80,7 @@ def drop_routes(spec: Object, *names: str) -> None:
 def rendered(lab: Lab) -> list[Object]:
     """What ``deploy/istio/lab`` comes to. Raises LabError."""
     text = cluster.kubectl(lab, "kustomize", str(ROOT / "deploy/istio/lab"))
-    return [each for each in yaml.safe_load_all(text) if each]
+    return [each for each in documents.of(text) if each]
 
 
 def moved(objects: Iterable[Object]) -> dict[Key, Object]:

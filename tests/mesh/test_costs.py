@@ -14,6 +14,7 @@ from tools.route_costs import CALLERS, KINDS, Cost, chains, costs
 
 _SLACK_S = 1.5  # pauses between tries, and a machine with much to do
 _QUICK = [cost for cost in costs() if cost.limit_s < 20]
+_KEYED_AT_A_LEAF = ("leaf", "ingress", "keyed-write")
 _MINUTES = [cost for cost in costs() if cost.limit_s >= 20]
 
 
@@ -63,6 +64,15 @@ def test_a_chain_costs_what_is_written(stage: Stage, caller: str) -> None:
         assert answer.status == 503
         assert len(stage.calls(f"{caller}-service", tag)) == 1
         assert len(stage.calls(f"{callee}-service", tag)) == calls, callee
+
+
+def test_a_leaf_that_asks_a_caller_asks_once_each_time(stage: Stage) -> None:
+    """A review is sent by key: product is asked again when it fails, order no more often than product."""
+    (tries,) = (one.calls_failing for one in costs() if (one.kind, one.root, one.route) == _KEYED_AT_A_LEAF)
+    tag = stage.new_tag()
+    answer = stage.ask("/product/x", method="POST", headers=KEY, script=_asking("product", "order", tag))
+    assert answer.status == 503
+    assert [len(stage.calls(f"{role}-service", tag)) for role in ("product", "order")] == [tries, tries]
 
 
 def _asking(caller: str, callee: str, tag: str) -> Object:

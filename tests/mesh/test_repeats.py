@@ -8,10 +8,9 @@ from uuid import uuid4
 
 import urllib3
 
-from deploy import local
 from deploy.lab import cluster
 from deploy.lab.lab import Lab
-from tests.cluster.shop import pods
+from tests.cluster.shop import in_worker, pods
 from tests.shop_api.client import Shop
 
 _HOLD = """
@@ -43,8 +42,7 @@ def test_a_keyed_write_repeated_while_its_first_try_runs_has_one_outcome(lab: La
 @contextmanager
 def _held(lab: Lab, sku: str) -> Iterator[None]:
     """The stock of ``sku`` cannot be changed meanwhile: a session of inventory's own holds its row."""
-    execute = ("kubectl", "-n", local.SHOP, "exec", "-i", "deployment/inventory-worker", "-c", "app", "--")
-    command = cluster.in_network(lab, *execute, "python3.11", "-c", _HOLD, sku)
+    command = cluster.in_network(lab, "kubectl", *in_worker("inventory", "--stdin"), "python3.11", "-c", _HOLD, sku)
     with subprocess.Popen(
         command, env=lab.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holding:

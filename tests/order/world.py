@@ -4,21 +4,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
-from django.apps import apps
 from django.db import connection
 from django.test import Client
 
 from apps.inventory import services as inventory
-from apps.inventory.models import Warehouse
 from apps.order import saga
-from apps.order.models import Order, TaxCountry
+from apps.order.models import Order
 from apps.product import services as product
-from apps.product.models import Category
-from apps.shipping.models import ShippingMethod
 from shop import context, jobs
 from shop.audit.registry import book_of
 from shop.env import env
@@ -84,15 +79,9 @@ class World:
 
     @classmethod
     def furnish(cls) -> "World":
-        """What the migrations bring, and a flush takes away."""
-        if not TaxCountry.objects.exists():
-            import_module("apps.order.migrations.0002_taxes").add_taxes(apps, None)
-        if not ShippingMethod.objects.exists():
-            import_module("apps.shipping.migrations.0002_tariff").add_tariff(apps, None)
-        Warehouse.objects.get_or_create(code="main", defaults={"name": "Main warehouse", "priority": 100})
-        if not Category.objects.exists():
-            with context.working_as("product"):
-                product.create_category(slug="lamps", name="Lamps")
+        """A category; taxes, tariff and a warehouse come with the migrations."""
+        with context.working_as("product"):
+            product.create_category(slug="lamps", name="Lamps")
         return cls()
 
     def sku(self, units: int = 10, *, price: str = "19.99", tax_class: str = "standard") -> str:

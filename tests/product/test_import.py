@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.inventory import services as inventory
-from apps.inventory.models import Movement, Warehouse
+from apps.inventory.models import Movement
 from apps.product.importing.problems import Problems
 from apps.product.models import Product, Revision, StockOpening
 from shop import jobs
@@ -100,7 +100,6 @@ def test_a_file_makes_its_products_equal_to_it(path: Path) -> None:
 
 def test_importing_again_after_a_sale_leaves_stock_alone(path: Path) -> None:
     """The quantities of a file are those of a first day; the ledger knows better since."""
-    Warehouse.objects.get_or_create(code="main", defaults={"name": "Main warehouse"})
     bring_in(path, POTS)
     _until_quiet()
     assert _available() == {"CLAY-POT-REGULAR": 1, "CLAY-POT-LARGE": 3}
@@ -152,7 +151,7 @@ def test_what_goes_out_comes_in_equal(path: Path, run: Run) -> None:
     before = catalogue()
     run("export_catalog", str(path))
     content = path.read_bytes()
-    call_command("flush", interactive=False, verbosity=0)
+    call_command("flush", interactive=False, verbosity=0, reset_sequences=False)
     assert not Product.objects.exists()
     run("import_catalog", str(path), "--currency", "USD")
     assert catalogue() == before

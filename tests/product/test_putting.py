@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.inventory.models import Warehouse
 from apps.product import openings, services
 from apps.product.drafts import Difference, Fate, ImageDraft, ProductDraft, VariantDraft
 from apps.product.models import Attribute, Category, Image, Product, Revision, StockOpening, Variant
@@ -169,7 +168,6 @@ def test_a_product_without_category() -> None:
 
 def test_stock_opens_once() -> None:
     """Inventory is told of each SKU; a repeat of the batch, and of the job, tells nothing new."""
-    Warehouse.objects.get_or_create(code="main", defaults={"name": "Main"})
     batch = UUID(int=1)
     opened = command(services.open_stock_later)
     opened(batch=batch, units={"C-RED": 3, "C-BLUE": 4})

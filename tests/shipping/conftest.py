@@ -1,16 +1,13 @@
 """Shipping as order sees it: through its client, over the transport of one process."""
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.apps import apps
 from django.db import connection
 
 from apps.shipping import client
-from apps.shipping.models import ShippingMethod
 from shop import context
 
 ADDRESS = {
@@ -25,14 +22,7 @@ ADDRESS = {
 
 
 @pytest.fixture(autouse=True)
-def tariff(transactional_db: None) -> None:
-    """What the migration brings; emptying the tables after a test takes it away."""
-    if not ShippingMethod.objects.exists():
-        import_module("apps.shipping.migrations.0002_tariff").add_tariff(apps, None)
-
-
-@pytest.fixture(autouse=True)
-def as_order() -> Iterator[None]:
+def as_order(transactional_db: None) -> Iterator[None]:
     """Calls are order's."""
     with context.working_as("order"):
         yield

@@ -16,12 +16,18 @@ from deploy.lab import cluster, processes, status
 from deploy.lab.lab import Lab, LabError
 from deploy.lab.relay import enter_network
 from deploy.local import SHOP
-from tests.cluster.shop import pods, variables
+from tests.cluster.shop import in_worker, pods, variables
 from tools.bench.load import Target
 
 _MANAGEMENT_PORT = 8001
 _TIMED = "app in (order-service, order-worker, shipping-service, shipping-worker)"  # who reads the settings
 _ROLLED_OUT_S = 300
+_UNTIL_DRAWN = """
+import time
+from apps.product.models import Image
+while Image.objects.filter(state="waiting").exists():
+    time.sleep(1)
+"""
 
 
 def require(lab: Lab) -> None:
@@ -33,7 +39,8 @@ def require(lab: Lab) -> None:
 
 @contextmanager
 def running(lab: Lab, **settings: str) -> Iterator[Target]:
-    """The shop in ``lab``. Raises LabError."""
+    """The shop in ``lab``, which has drawn its pictures. Raises LabError."""
+    _until_drawn(lab)
     known, init = variables(lab), processes.running(lab)
     os.environ["SSL_CERT_FILE"] = known["SSL_CERT_FILE"]
     enter_network(init)
@@ -46,6 +53,11 @@ def running(lab: Lab, **settings: str) -> Iterator[Target]:
             pid=init,
             statements=None,
         )
+
+
+def _until_drawn(lab: Lab) -> None:
+    shell = ("python3.11", "-m", "shop.entry", "manage", "shell")
+    cluster.kubectl(lab, *in_worker("product"), *shell, "--command", _UNTIL_DRAWN)
 
 
 @contextmanager
