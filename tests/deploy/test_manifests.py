@@ -14,6 +14,7 @@ from tools import manifest_references
 
 _CORES = 2.0
 _PROXY_CPU = 0.010  # components/small
+_CA = "/etc/shop/ca"  # which PostgreSQL's certificate is checked by
 _WORKLOADS = ("Deployment", "StatefulSet", "Job", "CronJob")
 
 
@@ -90,12 +91,15 @@ def test_the_suites_limits_are_those_of_the_other_topologies() -> None:
 
 def test_who_needs_a_database_waits_for_it(local: list[Resource]) -> None:
     """In an init container with the settings of the application, before anything else: a crash is no way to wait."""
-    for deployment in of_kind(local, "Deployment"):
-        pod, name = pod_of(deployment), deployment["metadata"]["name"]
+    demo = [job for job in of_kind(local, "Job") if job["metadata"]["name"].startswith("demo-")]
+    assert len(demo) == 2
+    for workload in (*of_kind(local, "Deployment"), *demo):
+        pod, name = pod_of(workload), workload["metadata"]["name"]
         if name == "mail":
             continue
         waiting, application = pod["initContainers"][0], pod["containers"][0]
         assert (waiting["name"], waiting["envFrom"]) == ("wait", application["envFrom"]), name
+        assert _CA in [mount["mountPath"] for mount in waiting["volumeMounts"]], name
 
 
 @pytest.mark.parametrize("overlay", ["local", "aks"])
