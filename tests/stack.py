@@ -1,4 +1,5 @@
-"""A pytest plugin (``-p tests.stack``): unit tests get servers of their own, unless DATABASE_URL names one.
+"""A pytest plugin (``-p tests.stack``): unit tests get servers of their own, unless DATABASE_URL names one,
+by a superuser's login.
 
 It acts when it is loaded, so before pytest-django reads the settings, and uses a new folder, so a
 test run never sees what `make run` is doing beside it.
@@ -36,7 +37,7 @@ def _start() -> None:
 
 
 def _hurry(url: str) -> None:
-    """Nothing here outlives the run, and emptying fifty tables after each test costs more in syncs than in work."""
+    """Nothing here outlives the run, and every test's commits would wait for the disk."""
     with psycopg.connect(url, autocommit=True) as connection:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")  # type: ignore[arg-type]

@@ -62,6 +62,10 @@ class Failed(Exception):
     """What is wrong, in as many lines as it takes."""
 
 
+class NoKustomize(Failed):
+    """Nothing can be rendered here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rendering:
     """One overlay with some components: its name and what it comes to."""
@@ -75,11 +79,11 @@ class Rendering:
 
 
 def kustomize() -> list[str]:
-    """The pinned tool of deploy/tools. Raises Failed."""
+    """The pinned tool of deploy/tools. Raises NoKustomize."""
     try:
         return [golang.compiler(), "-C", str(TOOLS), "tool", "kustomize", "build"]
     except LabError as without_go:
-        raise Failed(str(without_go)) from None
+        raise NoKustomize(str(without_go)) from None
 
 
 @functools.cache

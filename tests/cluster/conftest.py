@@ -1,6 +1,7 @@
 """The cluster that runs in this checkout's folder (or SHOP_LAB), the shop and toys in it."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,8 @@ from tests.shop_api.client import Api, Shop
 
 @pytest.fixture(scope="session")
 def lab() -> Lab:
+    """Its commands can be interrupted, also where the tests are a shell's background job, which ignores interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     lab = Lab.chosen()
     try:
         processes.running(lab)

@@ -186,7 +186,7 @@ def test_the_addresses_are_shown_until_interrupted(lab: Lab) -> None:
             seeing.send_signal(signal.SIGINT)
             _, errors = seeing.communicate(timeout=20)
         finally:
-            seeing.kill()  # a shell's background jobs ignore interrupts, and so do their children
+            seeing.kill()
     assert (seeing.returncode, errors) == (0, "")
     assert [_get(("127.0.0.1", address.port or 0))[0] for address in addresses] == [0] * 3
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tools.check_deploy import Failed, renderings
+from tools.check_deploy import NoKustomize, renderings
 
 Resource = dict[str, Any]
 
@@ -23,8 +23,8 @@ def rendered(name: str) -> list[Resource]:
     """An overlay's resources; the test is skipped where nothing can render."""
     try:
         return next(one.resources for one in renderings() if one.name == name)
-    except Failed as failed:
-        pytest.skip(f"*** THE MANIFESTS WERE NOT RENDERED: {failed}")
+    except NoKustomize as missing:
+        pytest.skip(f"*** THE MANIFESTS WERE NOT RENDERED: {missing}")
 
 
 def of_kind(resources: list[Resource], *kinds: str) -> Iterator[Resource]:

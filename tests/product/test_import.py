@@ -151,7 +151,7 @@ def test_what_goes_out_comes_in_equal(path: Path, run: Run) -> None:
     before = catalogue()
     run("export_catalog", str(path))
     content = path.read_bytes()
-    call_command("flush", interactive=False, verbosity=0, reset_sequences=False)
+    call_command("flush", interactive=False, verbosity=0, reset_sequences=False)  # the rows that come back have ids
     assert not Product.objects.exists()
     run("import_catalog", str(path), "--currency", "USD")
     assert catalogue() == before

@@ -79,3 +79,6 @@ def large_catalogue(transactional_db: None) -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE made")
+        cursor.execute(
+            f"TRUNCATE {', '.join(LARGE)}, product_word CASCADE"
+        )  # rows that were deleted would stay in the way

@@ -23,10 +23,13 @@ _MANAGEMENT_PORT = 8001
 _TIMED = "app in (order-service, order-worker, shipping-service, shipping-worker)"  # who reads the settings
 _ROLLED_OUT_S = 300
 _UNTIL_DRAWN = """
-import time
+import sys, time
 from apps.product.models import Image
+end = time.monotonic() + 900
 while Image.objects.filter(state="waiting").exists():
     time.sleep(1)
+    if time.monotonic() > end:
+        sys.exit("the demo's pictures are not drawn after 900 s")
 """
 
 
