@@ -13,13 +13,15 @@ class Refused(Exception):
     """Why something is not done, in one line: kubectl's own words, or the caller's."""
 
 
-def kubectl(*arguments: str, input: str | None = None) -> str:
-    """What it prints. Raises Refused with its last line."""
+def kubectl(*arguments: str, input: str | None = None, within_s: float | None = None) -> str:
+    """What it prints. Raises Refused with its last line, or when it takes longer than ``within_s``."""
     command = ["kubectl", "--namespace", SHOP, *arguments]
     try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, input=input)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, input=input, timeout=within_s)
     except FileNotFoundError:
         raise Refused("kubectl is not on PATH") from None
+    except subprocess.TimeoutExpired:
+        raise Refused(f"{' '.join(command[:4])} took longer than {within_s:g} s") from None
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"{' '.join(command)} ended with {done.returncode}"]
         raise Refused(said[-1])

@@ -18,6 +18,7 @@ from deploy.canary.rule import Figures
 from deploy.kubectl import Refused, kubectl
 
 _POLL_S = 5.0  # an exec costs the pod a tenth of a second of CPU
+_EXEC_S = 15.0  # one into a container that is just dying may never end
 _FAILED_LOOKS = 5  # in a row, before an API server that does not answer ends the step
 _EXECS = 4  # at once
 _READ = f"""
@@ -70,7 +71,8 @@ def judged(role: str, weight: int, limits: Limits, baseline: Counts | None) -> t
 
 def metrics(pod: Pod) -> Counts:
     """What its customers' requests have counted until now. Raises Refused."""
-    text = kubectl("exec", pod.name, "--container=app", "--", "python3.11", "-I", "-S", "-c", _READ)
+    program = ("python3.11", "-I", "-S", "-c", _READ)
+    text = kubectl("exec", pod.name, "--container=app", "--", *program, within_s=_EXEC_S)
     return counted.parse(text)
 
 
