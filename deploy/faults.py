@@ -72,7 +72,7 @@ def _rendered(fault: str | None) -> list[Manifest]:
             "components": [os.path.relpath(FAULTS / fault, folder)] if fault else [],
         }
         (Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(combined))
-        return list(documents.of(kubectl("kustomize", folder)))
+        return documents.of(kubectl("kustomize", folder))
 
 
 def main() -> int:
