@@ -88,7 +88,7 @@ cluster-test: .venv/.lab ## Prove the running cluster and the shop on it: the su
 	@exec $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/cluster -m "not life"
 
 # Faults are waited for, so the shop has the suite's short limits; it has them already after cluster-test.
-SHORT_LIMITS = [ "$$(cat "$${SHOP_LAB:-var/cluster}/applied" 2>/dev/null)" = suite ] || $(PYTHON) -m deploy.install --short-limits
+SHORT_LIMITS = $(PYTHON) -m deploy.install --short-limits --unless-there
 
 mesh-test: .venv/.lab ## Prove every policy of istio/ on the running cluster: its test, and what makes that fail; TABLE=file for the table
 	@$(SHORT_LIMITS)

@@ -7,14 +7,13 @@ the checkout.
 
 import os
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from deploy import documents
 from deploy.kubectl import Refused, kubectl, read
+from deploy.kustomize import combined
 from deploy.release import ROOT
 
 FAULTS = ROOT / "istio/faults"
@@ -64,15 +63,8 @@ def _key(route: Manifest) -> tuple[str, str]:
 
 def _rendered(fault: str | None) -> list[Manifest]:
     overlay = ROOT / os.environ.get("ISTIO_OVERLAY", _OVERLAY)
-    with tempfile.TemporaryDirectory(dir=ROOT / "deploy", prefix=".fault-") as folder:
-        combined: Manifest = {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "resources": [os.path.relpath(overlay, folder)],
-            "components": [os.path.relpath(FAULTS / fault, folder)] if fault else [],
-        }
-        (Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(combined))
-        return documents.of(kubectl("kustomize", folder))
+    with combined(overlay, [FAULTS / fault] if fault else []) as folder:
+        return documents.of(kubectl("kustomize", str(folder)))
 
 
 def main() -> int:

@@ -26,10 +26,11 @@ from shop.identity import issuing, keyfiles
 from shop.roles import KEYS, ROLES
 
 _SKEW_S = 60  # for so long the gateways go on accepting a token that has expired
-_WITHIN_S = 240  # a kubelet brings a changed Secret into its pods within a minute and a half
+_WITHIN_S = 240  # a kubelet that nobody tells brings a changed Secret into its pods within a minute and a half
 _PAUSE_S = 6  # a role asks for unknown keys every 5 s at most: whoever has just asked in vain may ask again
 _IN_A_ROW = 12  # a role has several processes, each with its own keys in memory
 _FOLDER = "/etc/shop/token-keys"
+_OF_USER = f"--selector=app={KEYS}-service"
 _JWKS = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/user/jwks', timeout=5).read().decode())"
 
 
@@ -141,7 +142,10 @@ class Rotation:
         return issuing.signed(str(uuid4()), kid=kid, key=keyfiles.private_key(self._folder / f"{kid}.pem"))
 
     def _apply(self) -> None:
+        """A kubelet looks at a pod's Secrets once a minute, and whenever the pod changes: so that is what it does."""
         cluster.apply(self._lab, *self._installation.token_keys())
+        changed = f"shop/token-keys={time.time():.3f}"
+        cluster.kubectl(self._lab, "-n", local.SHOP, "annotate", "--overwrite", "pods", _OF_USER, changed)
 
     def _all(self, token: str, status: int) -> bool:
         return self._edge.answers(token) == {status}
@@ -169,7 +173,7 @@ class Rotation:
     def _in_every_pod(self, *command: str) -> list[str]:
         """What a command prints in each pod that answers for user. Raises LabError if one could not be asked."""
         kubectl = ("-n", local.SHOP)
-        found = cluster.kubectl(self._lab, *kubectl, "get", "pods", f"--selector=app={KEYS}-service", "--output=name")
+        found = cluster.kubectl(self._lab, *kubectl, "get", "pods", _OF_USER, "--output=name")
         return [
             cluster.kubectl(self._lab, *kubectl, "exec", pod, "--container=app", "--", *command)
             for pod in found.split()

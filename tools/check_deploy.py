@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from deploy import documents
+from deploy.kustomize import combined
 from deploy.lab import cache, golang
 from deploy.lab.lab import LabError
 from deploy.uv import uv
@@ -101,15 +99,8 @@ def _render(overlay: str, components: list[str]) -> Rendering:
     folder = ROOT / "deploy" / overlay
     if not components:
         return Rendering(name, _built(name, folder))
-    with tempfile.TemporaryDirectory(dir=ROOT / "deploy", prefix=".combination-") as temporary:
-        added = {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "resources": [os.path.relpath(folder, temporary)],
-            "components": [os.path.relpath(KUBERNETES / "components" / one, temporary) for one in components],
-        }
-        (Path(temporary) / "kustomization.yaml").write_text(yaml.safe_dump(added))
-        return Rendering(name, _built(name, Path(temporary)))
+    with combined(folder, [KUBERNETES / "components" / one for one in components]) as temporary:
+        return Rendering(name, _built(name, temporary))
 
 
 def _built(name: str, folder: Path) -> str:

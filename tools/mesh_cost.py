@@ -5,7 +5,6 @@ time. Rounds are interleaved, so that a busy machine is busy for all. Needs a ru
 """
 
 import json
-import os
 import statistics
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,11 +16,11 @@ from typing import Any
 from deploy.lab import cluster, processes, status
 from deploy.lab.lab import Lab, LabError
 from tests.cluster import toys
+from tools import processor_time
 
 ROUNDS = 10
 ALONE, TOGETHER = 300, 600  # requests a round, one at a time and eight at a time
 _EIGHT = 8
-_HERTZ = os.sysconf("SC_CLK_TCK")
 _SCOPED = {
     "apiVersion": "networking.istio.io/v1",
     "kind": "Sidecar",
@@ -59,6 +58,7 @@ VARIANTS = (
     Variant("quiet", "no access log", objects=(_SCOPED, _QUIET)),
     Variant("threads", "two threads", annotations={"proxy.istio.io/config": "{concurrency: 2}"}),
     Variant("unscoped", "knows every service of the cluster", objects=()),
+    Variant("counting", "all of Envoy's statistics", annotations={"sidecar.istio.io/statsInclusionRegexps": ".*"}),
 )
 
 
@@ -145,10 +145,10 @@ def _measured(lab: Lab) -> dict[str, Figures]:
 
 
 def _round(lab: Lab, client: str, proxies: list[int], figures: Figures) -> None:
-    before = _cpu(proxies)
+    before = processor_time.of(proxies)
     alone = _send(lab, client, ALONE, 1)
     together = _send(lab, client, TOGETHER, _EIGHT)
-    figures.cpu.append((_cpu(proxies) - before) / (ALONE + TOGETHER))
+    figures.cpu.append((processor_time.of(proxies) - before) / (ALONE + TOGETHER))
     figures.alone += alone
     figures.p50.append(statistics.median(alone))
     figures.together += together
@@ -190,15 +190,6 @@ def _is_proxy(pid: int, uids: list[str]) -> bool:
         groups = Path(f"/proc/{pid}/cgroup").read_text()
         return name in {"envoy", "pilot-agent"} and any(uid in groups for uid in uids)
     return False
-
-
-def _cpu(pids: list[int]) -> float:
-    """Seconds of CPU that they have used so far, in user and kernel mode."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / _HERTZ
 
 
 def _memory(pids: list[int]) -> float:

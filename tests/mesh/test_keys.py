@@ -6,6 +6,9 @@ import random
 import re
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from uuid import uuid4
 
 import jwt
@@ -15,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy import local, rotate_keys
 from deploy.lab import cluster
+from deploy.lab.istio import INGRESS, PUBLIC
 from deploy.lab.lab import Lab
 from shop.identity import issuing, keyfiles
 from shop.roles import KEYS, ROLES
@@ -27,6 +31,8 @@ _GET_PAYMENTS = re.compile(
     r'^django_http_requests_total_by_view_transport_method_total\{method="GET",.*view="payment:payments"\} (\S+)$', re.M
 )
 _PATIENCE_S = 61  # for which a gateway still takes what has expired; roles do not
+_A_DAY_S = 86400.0
+_ISTIOD = "15012"  # where proxies ask it
 
 
 def _signing() -> tuple[str, Ed25519PrivateKey]:
@@ -112,7 +118,10 @@ def customer(shop: Shop) -> str:
 
 @pytest.mark.last  # it ends all tokens of before
 def test_keys_change_and_no_valid_token_is_refused(lab: Lab, shop: Shop, office: Api, customer: str) -> None:
-    """Tokens of the old key and the new one, at every role through either gateway; later the old ones are 401."""
+    """Tokens of the old key and the new one, at every role through either gateway; later the old ones are 401.
+
+    One gateway hears of the new key long after user's pods do.
+    """
     old, (old_kid, _) = _signed_in(shop, customer), _signing()
     tokens, statuses, lines = [old], Counter[int](), list[str]()
 
@@ -123,7 +132,14 @@ def test_keys_change_and_no_valid_token_is_refused(lab: Lab, shop: Shop, office:
             tokens.append(_signed_in(shop, customer))
 
     with loaded(2, ask):
-        rotate_keys.rotate(lab, say=lines.append)
+        with ThreadPoolExecutor(1) as pool:
+            with _deaf(lab, PUBLIC):
+                before = _published(shop)
+                rotating = pool.submit(rotate_keys.rotate, lab, lifetime_s=_A_DAY_S, say=lines.append)
+                settled(lambda: _published(shop) > before, True, times=10, within_s=150)
+                count = len(tokens)
+                cluster.wait_for("tokens since then", lambda: len(tokens) > count + 10, within_s=60)
+            rotating.result()
         cluster.wait_for("a token of the new key", lambda: _kid(tokens[-1]) != old_kid, within_s=30)
     print(*lines, dict(statuses), f"{len(tokens)} tokens", sep="\n")
     assert set(statuses) == {200}
@@ -136,6 +152,24 @@ def test_keys_change_and_no_valid_token_is_refused(lab: Lab, shop: Shop, office:
         for token in (tokens[-1], _signed_in(shop, customer)):
             assert _with(who, token, "/user/me").status == 200
     assert f"removed {old_kid}" in "\n".join(lines)
+
+
+@contextmanager
+def _deaf(lab: Lab, gateway: str) -> Iterator[None]:
+    """What a gateway says to istiod is lost meanwhile, so it gets no answer: it goes on with what it knows."""
+    (pod,) = cluster.kubectl_json(lab, "-n", INGRESS, "get", "pods", f"--selector=app={gateway}")["items"]
+    lost = ("-s", pod["status"]["podIP"], "-p", "tcp", "--dport", _ISTIOD, "-j", "DROP")
+    table = ("iptables", "--wait", "-t", "raw")  # before the address of the Service becomes a pod's
+    cluster.output(lab, *table, "-I", "PREROUTING", *lost)
+    try:
+        yield
+    finally:
+        cluster.output(lab, *table, "-D", "PREROUTING", *lost)
+
+
+def _published(shop: Shop) -> set[str]:
+    """Kids of the keys that one of user's pods tells."""
+    return {jwk["kid"] for jwk in shop.anyone.get("/user/jwks").body["keys"]}
 
 
 def _refused_by(who: Api, token: str) -> tuple[int, str]:

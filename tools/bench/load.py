@@ -2,20 +2,19 @@
 
 import http.client
 import itertools
-import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tools import processor_time
 
 AT_ONCE = 8
 _ANSWER_S = 60  # the longest wait for an answer, before the measurement is given up
 _IDLE_S = 15  # whole periods of sweeps and probes
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 Send = Callable[[], None]
 
@@ -41,23 +40,23 @@ class Measured:
 
 def load(target: Target, send: Send, count: int, idle: float, finish: Callable[[], Any] | None = None) -> Measured:
     """Send ``count`` times, AT_ONCE at a time; ``idle`` is the CPU used per second without any load."""
-    before, began = _cpu_s(target.pid), time.monotonic()
+    before, began = processor_time.of_tree(target.pid), time.monotonic()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda _: send(), range(count)))
     took = time.monotonic() - began
     if finish:
         finish()
     whole = time.monotonic() - began
-    used = _cpu_s(target.pid) - before - idle * whole
+    used = processor_time.of_tree(target.pid) - before - idle * whole
     return Measured(count / (whole if finish else took), used / count * 1000)
 
 
 def idle(target: Target) -> float:
     """CPU seconds that the shop uses in a second in which nobody asks."""
     time.sleep(2)  # what start-up left to do
-    before = _cpu_s(target.pid)
+    before = processor_time.of_tree(target.pid)
     time.sleep(_IDLE_S)
-    return (_cpu_s(target.pid) - before) / _IDLE_S
+    return (processor_time.of_tree(target.pid) - before) / _IDLE_S
 
 
 def getter(url: str, headers: dict[str, str] | None = None) -> Send:
@@ -77,24 +76,3 @@ def getter(url: str, headers: dict[str, str] | None = None) -> Send:
         assert answer.status in {200, 304}, answer.status
 
     return send
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU seconds of a process and all below it, with those that have ended."""
-    parents, used = {}, {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        parents[int(entry.name)] = int(fields[1])
-        used[int(entry.name)] = sum(map(int, fields[11:15])) * _TICK_S
-    return sum(ticks for child, ticks in used.items() if _is_below(child, pid, parents))
-
-
-def _is_below(child: int, ancestor: int, parents: dict[int, int]) -> bool:
-    while child and child != ancestor:
-        child = parents.get(child, 0)
-    return child == ancestor
