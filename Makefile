@@ -82,21 +82,26 @@ cluster-sh: .venv/.lab ## A shell with kubectl, istioctl and the shop's address
 cluster-status: .venv/.lab ## Its pods, and the memory that it takes
 	@exec $(LAB) status
 
+SUITE = $(PYTHON) -m tests.topology cluster -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/shop_api
+
 cluster-test: .venv/.lab ## Prove the running cluster and the shop on it: the suite, mTLS, policies, scaling, killed pods
 	@$(PYTHON) -m deploy.install --short-limits
-	@$(PYTHON) -m tests.topology cluster -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/shop_api
+	@$(SUITE)
 	@exec $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/cluster -m "not life"
 
 # Faults are waited for, so the shop has the suite's short limits; it has them already after cluster-test.
 SHORT_LIMITS = $(PYTHON) -m deploy.install --short-limits --unless-there
 
-mesh-test: .venv/.lab ## Prove every policy of istio/ on the running cluster: its test, and what makes that fail; TABLE=file for the table
-	@$(SHORT_LIMITS)
-	@exec $(LAB) sh -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/mesh -m "not full" $(if $(TABLE),--policies $(TABLE))
+MESH_TEST = $(LAB) sh -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/mesh $(if $(TABLE),--policies $(TABLE)) $(if $(ONLY),-k "$(ONLY)")
 
-mesh-full: .venv/.lab ## The same with what takes minutes, and on every role
+mesh-test: .venv/.lab ## Prove every policy of istio/ on the running cluster: its test, and what makes that fail; TABLE=file for the table, ONLY=breaker
 	@$(SHORT_LIMITS)
-	@exec $(LAB) sh -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/mesh --every-role $(if $(TABLE),--policies $(TABLE))
+	@exec $(MESH_TEST) -m "not full"
+
+mesh-full: .venv/.lab ## The suite through the ingress, then the same with what takes minutes, and on every role
+	@$(SHORT_LIMITS)
+	@$(SUITE)
+	@exec $(MESH_TEST) --every-role
 
 cluster-audit: .venv/.lab ## Do all books in the cluster agree? Silent if they do
 	@exec $(LAB) sh -- $(PYTHON) -m deploy.audit

@@ -1,17 +1,19 @@
 """``python -m deploy.faults NAME | clear``: a fault of istio/faults/ in the cluster that kubectl speaks to.
 
-``clear`` brings back every route that a fault has changed; a canary's weights stay, but for those that a fault of a
-role's versions has replaced: they become the overlay's. ISTIO_OVERLAY names another than the lab's, relative to
-the checkout.
+``clear`` brings back every route that a fault has changed, a canary's weights as they were. ISTIO_OVERLAY names
+another overlay than the lab's, relative to the checkout.
 """
 
+import json
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import yaml
 
 from deploy import documents
+from deploy.canary import pods
 from deploy.kubectl import Refused, kubectl, read
 from deploy.kustomize import combined
 from deploy.release import ROOT
@@ -19,6 +21,8 @@ from deploy.release import ROOT
 FAULTS = ROOT / "istio/faults"
 _OVERLAY = "deploy/istio/lab"
 _CLEAR = "clear"
+_VERSIONS = "-versions"
+_NOTE = "shop/before-fault"  # the routes that a fault has replaced
 
 Manifest = dict[str, Any]
 
@@ -38,18 +42,49 @@ def routes(fault: str | None) -> list[Manifest]:
 
 
 def apply(fault: str | None) -> None:
-    """Put ``fault`` into the cluster; None clears all. Raises Refused."""
-    changing = [route for route in routes(fault) if fault or not _is_untouched_weight(route)]
-    manifest = yaml.safe_dump_all(changing)
-    kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", input=manifest)
+    """Put ``fault`` into the cluster; None clears all. Raises Refused, also for a fault of a version without pods."""
+    changing = [_noting_weights(route) for route in routes(fault)] if fault else list(_mended(routes(None)))
+    kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", input=yaml.safe_dump_all(changing))
 
 
-def _is_untouched_weight(route: Manifest) -> bool:
-    """A role's versions that no fault has changed: their weights are those of a canary, not the overlay's."""
-    name = route["metadata"]["name"]
-    if not name.endswith("-versions"):
-        return False
-    return not any("fault" in each for each in read("virtualservice", name)["spec"]["http"])
+def _noting_weights(route: Manifest) -> Manifest:
+    """With the routes of now, where they are a role's versions: their weights are those of a canary."""
+    if not _is_of_versions(route):
+        return route
+    _require_pods(route)
+    present = _present(route)
+    noted = _noted(present) or json.dumps(present["spec"]["http"])
+    return route | {"metadata": route["metadata"] | {"annotations": {_NOTE: noted}}}
+
+
+def _mended(unchanged: Iterable[Manifest]) -> Iterator[Manifest]:
+    """As before the fault; a role's versions that no fault has changed are left alone."""
+    for route in unchanged:
+        if not _is_of_versions(route):
+            yield route
+        elif noted := _noted(_present(route)):
+            yield route | {"spec": route["spec"] | {"http": json.loads(noted)}}
+
+
+def _noted(present: Manifest) -> str | None:
+    """What the fault that is in place has replaced."""
+    is_broken = any("fault" in each for each in present["spec"]["http"])
+    return present["metadata"].get("annotations", {}).get(_NOTE) if is_broken else None
+
+
+def _require_pods(route: Manifest) -> None:
+    role = route["metadata"]["name"].removesuffix(_VERSIONS)
+    for version in {target["destination"]["subset"] for each in route["spec"]["http"] for target in each["route"]}:
+        if not any(pod.is_ready for pod in pods.of_version(role, version)):
+            raise Refused(f"{role} has no ready pod of {version}")
+
+
+def _is_of_versions(route: Manifest) -> bool:
+    return str(route["metadata"]["name"]).endswith(_VERSIONS)
+
+
+def _present(route: Manifest) -> Manifest:
+    return read("virtualservice", route["metadata"]["name"])
 
 
 def _targets(fault: str) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ run, or the one after, removes it. ``retired-token-keys.json`` in var/kubernetes
 """
 
 import argparse
+import fcntl
 import json
 import sys
 import time
@@ -198,9 +199,17 @@ def _edge(lab: Lab) -> Iterator[Edge]:
         yield Edge(addresses, local.folder() / "ca.crt")
 
 
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two would each take the other's new key for one that was left behind."""
+    with (local.folder() / "rotation.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def rotate(lab: Lab, *, lifetime_s: float = issuing.LIFETIME_S + _SKEW_S, say: Callable[[str], None] = print) -> None:
-    """One run. Raises LabError; whatever it left is brought to an end by the next."""
-    with _edge(lab) as edge:
+    """One run, after any other that is under way. Raises LabError; what it left is brought to an end by the next."""
+    with _edge(lab) as edge, _one_at_a_time():
         run = Rotation(lab, edge, say)
         run.finish()
         run.remove_expired(lifetime_s)

@@ -146,30 +146,32 @@ def _measured(lab: Lab) -> dict[str, Figures]:
 
 def _round(lab: Lab, client: str, proxies: list[int], figures: Figures) -> None:
     before = processor_time.of(proxies)
-    alone = _send(lab, client, ALONE, 1)
-    together = _send(lab, client, TOGETHER, _EIGHT)
+    _, alone = _send(lab, client, ALONE, 1)
+    took, together = _send(lab, client, TOGETHER, _EIGHT)
     figures.cpu.append((processor_time.of(proxies) - before) / (ALONE + TOGETHER))
     figures.alone += alone
     figures.p50.append(statistics.median(alone))
     figures.together += together
-    figures.rates.append(_EIGHT / statistics.mean(together))
+    figures.rates.append(TOGETHER / took)
 
 
 _ASK = """
-import json, sys, http.client
+import json, sys, time, http.client
 connection = http.client.HTTPConnection(sys.argv[1], 8001, timeout=120)
+began = time.monotonic()
 connection.request("POST", "/send", sys.argv[2])
-print(json.dumps([(one["status"], one["seconds"]) for one in json.loads(connection.getresponse().read())]))
+answers = json.loads(connection.getresponse().read())
+print(json.dumps([time.monotonic() - began, [(one["status"], one["seconds"]) for one in answers]]))
 """
 
 
-def _send(lab: Lab, client: str, requests: int, concurrency: int) -> list[float]:
-    """Seconds of each of the requests that the client sends to its server. Raises LabError if one failed."""
+def _send(lab: Lab, client: str, requests: int, concurrency: int) -> tuple[float, list[float]]:
+    """Seconds of all and of each of the requests that the client sends to its server. Raises LabError if one failed."""
     order = {"requests": [{"url": "http://server:8000/x"}], "n": requests, "concurrency": concurrency}
-    answers = json.loads(cluster.output(lab, sys.executable, "-c", _ASK, client, json.dumps(order)))
+    took, answers = json.loads(cluster.output(lab, sys.executable, "-c", _ASK, client, json.dumps(order)))
     if refused := [code for code, _ in answers if code != 200]:
         raise LabError(f"A request was answered {refused[0]}.")
-    return [seconds for _, seconds in answers]
+    return took, [seconds for _, seconds in answers]
 
 
 def _pod(lab: Lab, variant: Variant, app: str) -> Object:

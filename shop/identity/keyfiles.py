@@ -95,7 +95,7 @@ def private_key(path: Path) -> Ed25519PrivateKey:
 def public_set(folder: Path) -> dict[str, Any]:
     """The JWK set of all private keys in ``folder``; a key's ``kid`` is its file's name."""
     paths = sorted(folder.glob("*.pem"))
-    return {"keys": [_jwk(path.stem, private_key(path).public_key()) for path in paths]}
+    return {"keys": [public_jwk(path.stem, private_key(path).public_key()) for path in paths]}
 
 
 def parse(key_set: Mapping[str, Any]) -> dict[str, Ed25519PublicKey]:
@@ -104,7 +104,8 @@ def parse(key_set: Mapping[str, Any]) -> dict[str, Ed25519PublicKey]:
     return {kid: key for kid, key in found.items() if isinstance(key, Ed25519PublicKey)}
 
 
-def _jwk(kid: str, key: Ed25519PublicKey) -> dict[str, str]:
+def public_jwk(kid: str, key: Ed25519PublicKey) -> dict[str, str]:
+    """The key as an element of a JWK set."""
     x = urlsafe_b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).rstrip(b"=").decode()
     return {"kty": "OKP", "crv": "Ed25519", "kid": kid, "use": "sig", "alg": "EdDSA", "x": x}
 

@@ -5,7 +5,7 @@ import pytest
 from deploy import documents
 from deploy.lab.lab import ROOT
 from shop.roles import ROLES
-from tests.mesh import leaves
+from tests.mesh import leaves, tokens
 from tests.mesh.objects import CALLERS, LEAVES, SHOP, Object, Objects, moved, role_of
 from tests.mesh.policy import Policy
 from tests.mesh.table import ELSEWHERE, POLICIES, Elsewhere
@@ -58,7 +58,7 @@ def _all_objects() -> dict[tuple[str, str], Object]:
             target = found[(patch["target"]["kind"], patch["target"]["name"])]
             for operation in documents.only(patch["patch"]):
                 target["spec"][operation["path"].removeprefix("/spec/")] = operation["value"]
-    return moved(found.values())
+    return moved(found.values()) | tokens.checked()
 
 
 OBJECTS = _all_objects()
@@ -68,8 +68,29 @@ OBJECTS = _all_objects()
 def test_mutations_change_what_their_row_covers(row: Policy) -> None:
     """Each pattern of the row is of a leaf that one of its mutations changes, on one of its roles."""
     touched = {leaf for role in _one_of_a_kind(row) for leaf in _touched(row, role)}
-    untouched = [pattern for pattern in row.leaves if not any(leaves.is_covered(leaf, [pattern]) for leaf in touched)]
+    wanted = [each for pattern in row.leaves for each in _of_each_kind(pattern)]
+    untouched = [pattern for pattern in wanted if not any(leaves.is_covered(leaf, [pattern]) for leaf in touched)]
     assert untouched == []
+
+
+def _of_each_kind(pattern: str) -> list[str]:
+    """``*/rule …`` of leaves and of callers apart, unless they say the same: then what is true of one is of both."""
+    if not pattern.startswith("*/"):
+        return [pattern]
+    apart = [f"{kind}{pattern[1:]}" for kind in ("leaf", "caller")]
+    leaf, caller = (_values_of(each) for each in apart)
+    return [pattern] if leaf == caller else [each for each, said in zip(apart, (leaf, caller), strict=True) if said]
+
+
+def _values_of(pattern: str) -> dict[str, set[str]]:
+    """What roles of a kind say, by the leaf without its kind; their own names left out."""
+    found: dict[str, set[str]] = {}
+    for key, content in OBJECTS.items():
+        for leaf, values in leaves.values(key, content["spec"]).items():
+            if leaves.is_covered(leaf, [pattern]):
+                text = str(values).replace(str(role_of(key)), "ROLE")
+                found.setdefault(leaf.partition("/")[2], set()).add(text)
+    return found
 
 
 def _one_of_a_kind(row: Policy) -> list[str]:

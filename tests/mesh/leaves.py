@@ -39,7 +39,7 @@ STRUCTURE = {
     "Gateway/* servers.-.port.name": "a name",
     "Gateway/* servers.-.port.protocol": "what the port speaks",
     "Gateway/* servers.-.hosts.-": "every name",
-    "Sidecar/* egress.-.hosts.-": "which Services a sidecar knows at all: memory, not permission",
+    "Sidecar/*-worker egress.-.hosts.-": "which Services it knows: memory, not permission, since it may go anywhere",
 }
 
 

@@ -88,13 +88,17 @@ def performed(stage: Stage, turn: Turn) -> Iterator[Result]:
 
 
 def _seen(stage: Stage, turn: Turn, mutation: Mutation) -> Result:
-    """What came of the observation; a quick one is tried again: a change may take its time, seldom two seconds."""
+    """What came of the observation; a quick one is tried again: a change may take its time, seldom two seconds.
+
+    What is seen only then has to be seen twice: by chance an observation fails once.
+    """
     result = observed(stage, turn, mutation)
+    if result.passed or turn.row.seconds > _QUICK_S:
+        return result
     for _ in range(_TRIES - 1):
-        if result.passed or turn.row.seconds > _QUICK_S:
-            break
         stage.spread(turn.role or None)
-        result = observed(stage, turn, mutation)
+        if observed(stage, turn, mutation).passed:
+            return observed(stage, turn, mutation)
     return result
 
 

@@ -26,7 +26,7 @@ from deploy.lab.lab import NODE_IP, Lab
 from shop.roles import ROLES
 from tests.cluster import toys
 from tests.cluster.waiting import settled
-from tests.mesh import cast
+from tests.mesh import cast, tokens
 from tests.mesh.api import Api
 from tests.mesh.objects import CERTIFICATE, HOST, STAGE, STRANGE, Key, Object, Objects, moved, rendered, role_of
 from tests.mesh.policy import Change
@@ -34,7 +34,11 @@ from tests.mesh.policy import Change
 OUTSIDE, OFFICE = "istio-ingressgateway", "istio-internalgateway"
 PROBE = "probe"  # may ask every role for everything, by a policy of the stage's own
 _SPREAD_S = 30.0
-_WATCHED_APART = {"AuthorizationPolicy", "PeerAuthentication"}  # istiod may hear of a mark, a route, before these
+_WATCHED_APART = {
+    "AuthorizationPolicy",
+    "PeerAuthentication",
+    "RequestAuthentication",
+}  # istiod may hear of a mark, a route, before these
 _MANAGEMENT_S = 150.0  # of an order to a toy: longer than the longest timeout of a route
 
 
@@ -292,7 +296,7 @@ def start(lab: Lab) -> Stage:
     folder.mkdir(mode=0o700, exist_ok=True)
     authority = Authority.of(folder)
     cluster.apply(lab, cast.namespace())
-    originals = moved(rendered(lab))
+    originals = moved(rendered(lab)) | tokens.checked()
     cluster.apply(lab, *cast.services(), *cast.workloads(), *cast.policies(), *_certificates(authority, folder))
     _wait(lab)
     stage = Stage(lab, authority, originals)

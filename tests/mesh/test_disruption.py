@@ -62,5 +62,6 @@ def test_chaos_in_the_mesh_loses_nothing(lab: Lab, shop: Shop) -> None:
     print(f"{len(killed)} pods killed; orders: {dict(states)}")
     assert len(killed) >= 10
     assert set(states) <= {"delivered", "rejected"}
+    assert states["delivered"] >= CHECKOUTS / 10  # with the suite's limit of six seconds an outage rejects most
     assert shop.staff.get("/order/orders?parked=true&limit=100").body["results"] == []
     assert audit(lab) == (0, "")

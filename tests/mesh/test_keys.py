@@ -4,7 +4,6 @@ import base64
 import json
 import random
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,6 @@ from uuid import uuid4
 import jwt
 import pytest
 import urllib3
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy import local, rotate_keys
 from deploy.lab import cluster
@@ -25,27 +23,20 @@ from shop.roles import KEYS, ROLES
 from tests.cluster.customers import loaded
 from tests.cluster.shop import pods
 from tests.cluster.waiting import settled
+from tests.mesh.tokens import REFUSED, Signer
 from tests.shop_api.client import PASSWORD, Answer, Api, Shop
 
 _GET_PAYMENTS = re.compile(
     r'^django_http_requests_total_by_view_transport_method_total\{method="GET",.*view="payment:payments"\} (\S+)$', re.M
 )
-_PATIENCE_S = 61  # for which a gateway still takes what has expired; roles do not
 _A_DAY_S = 86400.0
 _ISTIOD = "15012"  # where proxies ask it
 
 
-def _signing() -> tuple[str, Ed25519PrivateKey]:
+def _signing() -> Signer:
     folder = local.folder() / "tokens"
     kid = keyfiles.active_kid(folder)
-    return kid, keyfiles.private_key(folder / f"{kid}.pem")
-
-
-def _token(key: Ed25519PrivateKey | None = None, **claims: object) -> str:
-    """As user mints them, but for ``key`` and some claims."""
-    kid, own = _signing()
-    good = jwt.decode(issuing.signed(str(uuid4()), kid=kid, key=own), options={"verify_signature": False})
-    return jwt.encode(good | claims, key or own, algorithm="EdDSA", headers={"typ": issuing.TYPE, "kid": kid})
+    return Signer(kid, keyfiles.private_key(folder / f"{kid}.pem"))
 
 
 def _unsigned() -> str:
@@ -53,14 +44,7 @@ def _unsigned() -> str:
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
 
 
-REFUSED = {
-    "forged": lambda: _token(key=Ed25519PrivateKey.generate()),
-    "expired": lambda: _token(exp=int(time.time()) - _PATIENCE_S),
-    "of another issuer": lambda: _token(iss="https://accounts.example.com"),
-    "unsigned": _unsigned,
-    "garbage": lambda: "a.b.c",
-    "no token at all": lambda: "secret",
-}
+_NO_TOKENS = {"unsigned": _unsigned(), "garbage": "a.b.c", "no token at all": "secret"}
 
 
 @pytest.fixture(params=["public", "internal"])
@@ -72,12 +56,12 @@ def _with(who: Api, token: str, path: str = "/payment/payments") -> Answer:
     return who.and_headers(Authorization=f"Bearer {token}").get(path)
 
 
-@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("kind", [*REFUSED, *_NO_TOKENS])
 def test_what_user_did_not_sign_is_refused_before_a_role_hears_of_it(lab: Lab, gateway: Api, kind: str) -> None:
-    """401 with a challenge, at either gateway; the role counts no request, and has put no name on the answer."""
+    """With a challenge, at either gateway; the role counts no request, and has put no name on the answer."""
     before = _heard(lab)
-    answer = _with(gateway, REFUSED[kind]())
-    assert (answer.status, answer.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
+    answer = _with(gateway, _NO_TOKENS.get(kind) or _signing().refused(kind))
+    assert (answer.status, answer.headers["WWW-Authenticate"][:6]) == (REFUSED.get(kind, 401), "Bearer")
     assert "X-Service" not in answer.headers
     assert _heard(lab) == before
 
@@ -85,7 +69,7 @@ def test_what_user_did_not_sign_is_refused_before_a_role_hears_of_it(lab: Lab, g
 def test_without_a_token_and_with_a_good_one_the_role_is_asked(lab: Lab, gateway: Api) -> None:
     """The control of the test above: 401 and 403 of the role's own, problems that it counted and signed."""
     before = _heard(lab)
-    for answer, status in ((gateway.get("/payment/payments"), 401), (_with(gateway, _token()), 403)):
+    for answer, status in ((gateway.get("/payment/payments"), 401), (_with(gateway, _signing().token()), 403)):
         assert (answer.status, answer.headers["X-Service"]) == (status, "payment")
         assert answer.problem
     assert _heard(lab) == before + 2
@@ -93,7 +77,7 @@ def test_without_a_token_and_with_a_good_one_the_role_is_asked(lab: Lab, gateway
 
 def test_a_token_in_the_address_is_none(shop: Shop) -> None:
     """Neither a good one, which would stand in every log, nor a forged one is looked at."""
-    for token in (_token(), REFUSED["forged"]()):
+    for token in (_signing().token(), _signing().refused("forged")):
         answer = shop.anyone.get(f"/payment/payments?access_token={token}")
         assert (answer.status, answer.headers["X-Service"]) == (401, "payment")
 
@@ -122,7 +106,7 @@ def test_keys_change_and_no_valid_token_is_refused(lab: Lab, shop: Shop, office:
 
     One gateway hears of the new key long after user's pods do.
     """
-    old, (old_kid, _) = _signed_in(shop, customer), _signing()
+    old, old_kid = _signed_in(shop, customer), _signing().kid
     tokens, statuses, lines = [old], Counter[int](), list[str]()
 
     def ask() -> None:
@@ -143,7 +127,7 @@ def test_keys_change_and_no_valid_token_is_refused(lab: Lab, shop: Shop, office:
         cluster.wait_for("a token of the new key", lambda: _kid(tokens[-1]) != old_kid, within_s=30)
     print(*lines, dict(statuses), f"{len(tokens)} tokens", sep="\n")
     assert set(statuses) == {200}
-    assert {_kid(token) for token in tokens} == {old_kid, _signing()[0]}
+    assert {_kid(token) for token in tokens} == {old_kid, _signing().kid}
     assert sum(statuses.values()) > 100
 
     rotate_keys.rotate(lab, lifetime_s=0, say=lines.append)

@@ -2,10 +2,10 @@
 
 import ssl
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-from tests.mesh.objects import HOST, STRANGE, Object, Objects, drop_routes, route
+from tests.mesh.objects import CALLERS, HOST, LEAVES, STRANGE, Object, Objects, drop_routes, route
 from tests.mesh.policy import ALL, WHOLE, Change, Mutation, Policy
 from tests.mesh.seeing import at_once, equal
 from tests.mesh.stage import OFFICE, OUTSIDE, Answer, Stage
@@ -277,19 +277,13 @@ def _answered(name: str, **fields: object) -> Change:
     return lambda objects: route(objects.ingress, name)["directResponse"].update(fields)
 
 
-def _on_routes() -> Iterator[Mutation]:
-    """One for each route, since each has a list of its own."""
-    for name, seen in (
-        ("plain-root", r"in the clear': \['forwarded"),
-        ("read", r"'read': \['forwarded"),
-        ("write", r"'write': \['forwarded"),
-        ("keyed-write", r"'keyed write': \['forwarded"),
-        ("office", r"'office': \['forwarded"),
-    ):
-        yield Mutation(name=f"{name}: headers pass", change=_headers_pass(name), seen=seen)
+def _on_routes(*routes: tuple[str, str]) -> list[Mutation]:
+    """One for each route, since each has a list of its own; and by which request that is seen."""
+    return [
+        Mutation(name=f"{name}: headers pass", change=_headers_pass(name), seen=rf"'{by}': \['forwarded")
+        for name, by in routes
+    ]
 
-
-_LEAF = ("payment", "user", "notification", "inventory", "shipping")
 
 POLICIES = (
     Policy(
@@ -314,7 +308,11 @@ POLICIES = (
         observation=the_certificate_is_ours,
         mutations=[
             Mutation(name="a stranger's", change=_tls(credentialName=STRANGE), seen="ingress.*refused.*internal"),
-            Mutation(name="MUTUAL", change=_tls(mode="MUTUAL"), seen="ingress.*internal"),
+            Mutation(
+                name="MUTUAL",
+                change=_tls(mode="MUTUAL"),
+                seen=r"-ingress\w+': \('TLSv1.3', 0\).*-internal\w+': \('TLSv1.3', 0\)",
+            ),
         ],
     ),
     Policy(
@@ -430,10 +428,26 @@ POLICIES = (
         proof="headers",
         says="what only the mesh or a role may say is not heard from outside",
         file=_ROUTES,
-        roles=_LEAF,
-        leaves=["*/ingress http.*.headers.request.remove.-"],
+        roles=LEAVES,
+        leaves=["leaf/ingress http.*.headers.request.remove.-"],
         observation=hostile_headers_do_not_arrive,
-        mutations=list(_on_routes()),
+        mutations=_on_routes(
+            ("plain-root", "root in the clear"),
+            ("read", "read"),
+            ("write", "write"),
+            ("keyed-write", "keyed write"),
+            ("office", "office"),
+        ),
+        seconds=0.5,
+    ),
+    Policy(
+        proof="headers-of-callers",
+        says="nor by a role that calls others",
+        file=_ROUTES,
+        roles=CALLERS,
+        leaves=["caller/ingress http.*.headers.request.remove.-"],
+        observation=hostile_headers_do_not_arrive,
+        mutations=_on_routes(("plain-root", "root in the clear"), ("role", "read"), ("office", "office")),
         seconds=0.5,
     ),
 )

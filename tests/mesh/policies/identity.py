@@ -1,15 +1,22 @@
 """Who is who, who may ask whom for what, and where a pod may go."""
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deploy import authentication
+from deploy.lab.istio import SYSTEM
+from shop.identity import keyfiles
 from shop.roles import OPERATOR, ROLES, Endpoint, endpoints, pairs
 from tests.mesh import cast
 from tests.mesh.elsewhere import undeclared
 from tests.mesh.objects import STAGE, Object, Objects
 from tests.mesh.policy import ALL, WHOLE, Change, Mutation, Policy
 from tests.mesh.seeing import at_once, equal, sent
-from tests.mesh.stage import OFFICE, OUTSIDE, PROBE, Pod, Stage, request
+from tests.mesh.stage import OFFICE, OUTSIDE, PROBE, Answer, Pod, Stage, request
+from tests.mesh.tokens import REFUSED, STAGE_USER
 
 _PEER = "istio/services/{role}/peerauthentication.yaml"
 _ALLOWED = "istio/services/{role}/authorizationpolicy.yaml"
@@ -133,6 +140,27 @@ def the_workload_refuses_the_office_from_outside(stage: Stage, role: str) -> Non
     equal("statuses of the office's pages inside", seen, dict.fromkeys(seen, 200))
 
 
+# -- users' tokens
+
+
+def only_tokens_of_users_pass(stage: Stage, role: str) -> None:
+    """And they reach the application, which looks at them again; one in the address is none, good or not."""
+    good, forged = STAGE_USER.token(), STAGE_USER.refused("forged")
+    seen = {kind: _bearing(stage, role, token).status for kind, token in _tokens(good).items()}
+    seen["in the address"] = sent(stage, stage.probes()[0], role, f"/{role}/x?access_token={forged}").status
+    equal("statuses by token", seen, {"good": 200, **REFUSED, "in the address": 200})
+    arrived = _bearing(stage, role, good).json["headers"].get("authorization")
+    equal("the application's", arrived, f"Bearer {good}")
+
+
+def _tokens(good: str) -> dict[str, str]:
+    return {"good": good, **{kind: STAGE_USER.refused(kind) for kind in REFUSED}}
+
+
+def _bearing(stage: Stage, role: str, token: str) -> Answer:
+    return sent(stage, stage.probes()[0], role, f"/{role}/x", headers={"authorization": f"Bearer {token}"})
+
+
 # -- out of the mesh
 
 
@@ -144,6 +172,14 @@ def only_what_is_declared_is_reached(stage: Stage, role: str) -> None:
         answers = [stage.send(pod, {"url": url}, timeout_s=5)[0] for pod in pods]
     reached = [pod.app for pod, answer in zip(pods, answers, strict=True) if answer.status == 200]
     equal("pods that reached what is not declared", reached, [])
+
+
+def only_known_services_are_reached(stage: Stage, role: str) -> None:
+    """One of a namespace that no file names: to a sidecar it is an address like any other."""
+    request = {"url": f"http://istiod.{SYSTEM}:15014/version"}
+    equal("control: a pod outside of the mesh", stage.send(_stray(stage), request)[0].status, 200)
+    statuses = {stage.send(stage.pod(f"{each}-service", "v1"), request, timeout_s=5)[0].status for each in ROLES}
+    equal("statuses of a service that nobody needs", statuses, {0})
 
 
 def two_workers_may_go_out(stage: Stage, role: str) -> None:
@@ -225,6 +261,24 @@ def _outbound(name: str, mode: str) -> Change:
 def _workers_of_nobody(objects: Objects) -> None:
     for name in cast.WORKERS:
         objects.spec("Sidecar", name)["workloadSelector"]["labels"]["app"] = "nobody"
+
+
+def _rule_of_tokens(objects: Objects) -> Object:
+    rule: Object = objects.spec("RequestAuthentication", authentication.NAME)["jwtRules"][0]
+    return rule
+
+
+def _of_tokens(**fields: object) -> Change:
+    return lambda objects: _rule_of_tokens(objects).update(fields)
+
+
+def _strangers_keys(objects: Objects) -> None:
+    jwk = keyfiles.public_jwk(STAGE_USER.kid, Ed25519PrivateKey.generate().public_key())
+    _rule_of_tokens(objects)["jwks"] = json.dumps({"keys": [jwk]})
+
+
+def _known(name: str, *hosts: str) -> Change:
+    return lambda objects: objects.spec("Sidecar", name)["egress"][0].update(hosts=list(hosts))
 
 
 POLICIES = (
@@ -352,6 +406,27 @@ POLICIES = (
         seconds=1,
     ),
     Policy(
+        proof="tokens",
+        says="a token that user did not sign for the shop is refused before a role hears of it",
+        file="deploy/authentication.py",
+        roles=WHOLE,
+        leaves=[],
+        observation=only_tokens_of_users_pass,
+        mutations=[
+            Mutation(
+                name="removed",
+                change=lambda objects: objects.remove("RequestAuthentication", authentication.NAME),
+                seen="'forged': 200",
+            ),
+            Mutation(name="any audience", change=_of_tokens(audiences=[]), seen="another audience': 200"),
+            Mutation(name="another issuer", change=_of_tokens(issuer="somebody"), seen="'good': 401"),
+            Mutation(name="another's keys", change=_strangers_keys, seen="'good': 401"),
+            Mutation(name="wherever it stands", change=_of_tokens(fromHeaders=[]), seen="the address': 401"),
+            Mutation(name="not handed on", change=_of_tokens(forwardOriginalToken=False), seen="application's: None"),
+        ],
+        seconds=1,
+    ),
+    Policy(
         proof="egress",
         says="pods go only where a file says",
         file="istio/sidecar.yaml",
@@ -359,6 +434,15 @@ POLICIES = (
         leaves=["Sidecar/default outboundTrafficPolicy.mode"],
         observation=only_what_is_declared_is_reached,
         mutations=[Mutation(name="ALLOW_ANY", change=_outbound("default", "ALLOW_ANY"), seen="product-service")],
+    ),
+    Policy(
+        proof="egress-known",
+        says="nor to services of namespaces that no file names",
+        file="istio/sidecar.yaml",
+        roles=WHOLE,
+        leaves=["Sidecar/default egress.-.hosts.-"],
+        observation=only_known_services_are_reached,
+        mutations=[Mutation(name="all of them", change=_known("default", "*/*"), seen="200")],
     ),
     Policy(
         proof="egress-workers",

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.cluster.waiting import settled
-from tests.mesh import cast
 from tests.mesh.elsewhere import refusing
-from tests.mesh.objects import Objects
+from tests.mesh.objects import Objects, route
 from tests.mesh.policy import ALL, PAIRS_OF_PODS, Change, Mutation, Policy
 from tests.mesh.seeing import between, equal, sent
-from tests.mesh.stage import PROBE, Answer, Pod, Stage, request
+from tests.mesh.stage import Answer, Pod, Stage, request
 
 RULE = "istio/services/{role}/destinationrule.yaml"
 LEAF = ("payment", "user", "notification")  # one pod each; callers have the same limits (tests/deploy)
 CONNECTIONS, PENDING, REQUESTS, RETRIES = 64, 64, 128, 3
+_SPARED = "shipping"  # no row of a breaker changes it
+_AT_ONCE_S = 1.0
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _POOL = "*/rule trafficPolicy.connectionPool"
 
@@ -57,7 +58,7 @@ def _overload(stage: Stage, clients: Sequence[Pod], role: str, n: int) -> Overlo
     with ThreadPoolExecutor(len(clients)) as pool:
         sending = [pool.submit(stage.send, client, held, **order) for client in clients]
         under_way = _settled(stage, clients, role, tag, n)
-        _others_are_spared(stage)
+        _others_are_spared(stage, clients[0])
         for pod in stage.pods_of(f"{role}-service"):
             stage.management(pod, "POST", f"/release?tag={tag}")
         return Overload(under_way, [answer for each in sending for answer in each.result()])
@@ -76,10 +77,11 @@ def _settled(stage: Stage, clients: Sequence[Pod], role: str, tag: str, n: int) 
     return seen[-1][0]
 
 
-def _others_are_spared(stage: Stage) -> None:
-    """A Service that no row changes, asked by the same client, meanwhile."""
-    statuses = {stage.send(stage.probes()[0], {"url": f"http://{PROBE}:{cast.PORT}/x"})[0].status for _ in range(5)}
-    equal("statuses of another Service meanwhile", statuses, {200})
+def _others_are_spared(stage: Stage, client: Pod) -> None:
+    """Another role, asked by the same client, answers meanwhile as ever."""
+    answers = [sent(stage, client, _SPARED, f"/{_SPARED}/x", "POST") for _ in range(5)]
+    equal("statuses of another role meanwhile", {answer.status for answer in answers}, {200})
+    between("seconds of its slowest answer", max(answer.seconds for answer in answers), 0, _AT_ONCE_S)
 
 
 def _recovers(stage: Stage, role: str) -> None:
@@ -92,6 +94,7 @@ def the_client_opens_its_breaker(stage: Stage, role: str) -> None:
     between("under way at once", found.under_way, CONNECTIONS - 1, CONNECTIONS + 2)
     between("refused of 150", len(found.refused()), 150 - CONNECTIONS - PENDING - 4, 150 - CONNECTIONS - PENDING + 4)
     equal("refused by a breaker", {answer.is_overflow for answer in found.refused()}, {True})
+    between("seconds until one was refused", max(answer.seconds for answer in found.refused()), 0, _AT_ONCE_S)
     equal("statuses", {answer.status for answer in found.answers}, {200, 503})
     _recovers(stage, role)
 
@@ -178,8 +181,10 @@ def clients_do_not_notice_a_bad_pod(stage: Stage, role: str) -> None:
     stage.forget_ejections(role)
     tag, (bad, _) = stage.new_tag(), stage.pods_of(f"{role}-service")
     script = {"tag": tag, "status": 503, "pods": [bad.name]}
-    answers = stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=60, concurrency=3)
+    answers = stage.send(stage.probes()[0], request(role, f"/{role}/x", script=script), n=60, pace_s=_PACE_S)
     equal("statuses", Counter(answer.status for answer in answers), {200: 60})
+    calls = Counter(call["pod"] for call in stage.calls(f"{role}-service", tag))
+    between("calls of the bad pod, for 60 reads", calls[bad.name], 4, 12)
 
 
 def a_pod_comes_back(stage: Stage, role: str) -> None:
@@ -265,6 +270,10 @@ def _outliers(**fields: object) -> Change:
             outliers.update({name: value} if value is not None else {})
 
     return change
+
+
+def _reads_once(objects: Objects) -> None:
+    route(objects.mesh, "read")["retries"] = {"attempts": 0}
 
 
 def _least_requests(objects: Objects) -> None:
@@ -382,6 +391,18 @@ POLICIES = (
         mutations=[
             Mutation(name="never", change=_outliers(consecutiveGatewayErrors=0), seen="bad pod, of 60: 30"),
             Mutation(name="no outlier detection", change=lambda o: o.traffic.pop("outlierDetection"), seen="60: 30"),
+        ],
+    ),
+    Policy(
+        proof="unnoticed",
+        says="until then its reads are answered by the other",
+        file=RULE,
+        roles=PAIRS_OF_PODS,
+        leaves=[_LEAVES_OUT + "consecutiveGatewayErrors", "leaf/mesh http.read.retries.attempts"],
+        observation=clients_do_not_notice_a_bad_pod,
+        mutations=[
+            Mutation(name="never left out", change=_outliers(consecutiveGatewayErrors=0), seen="for 60 reads: [2-9]"),
+            Mutation(name="reads not repeated", change=_reads_once, seen="statuses: .*503: "),
         ],
     ),
     Policy(

@@ -67,7 +67,7 @@ def a_tenth_goes_to_the_candidate(stage: Stage, role: str) -> None:
 
 def half_goes_to_the_candidate(stage: Stage, role: str) -> None:
     """Once the weights say so."""
-    _split(stage, role, 0.5, 500)
+    _split(stage, role, 0.5, 1000)
 
 
 def testers_choose(stage: Stage, role: str) -> None:
@@ -181,7 +181,7 @@ POLICIES = (
         leaves=["leaf/versions http.stable.route.-.weight"],
         lifted=_weights(50, 50),
         observation=half_goes_to_the_candidate,
-        mutations=[Mutation(name="a tenth", change=_weights(90, 10), seen="v2 of 500")],
+        mutations=[Mutation(name="a tenth", change=_weights(90, 10), seen="v2 of 1,000")],
         seconds=6,
     ),
 )
