@@ -30,6 +30,7 @@ class Series(NamedTuple):
 
 
 Counts = Mapping[Series, float]
+Asked = set[tuple[str, str]]  # views and methods
 
 
 def parse(text: str) -> dict[Series, float]:
@@ -68,26 +69,40 @@ def _increase(before: float, now: float) -> float:
 
 
 def compared(v1: Counts, v2: Counts) -> tuple[Figures, Figures]:
-    """Figures of both versions, of those views and methods alone that both have answered."""
+    """Figures of both versions: of those views and methods that both have answered, but v2's errors are of all it has.
+
+    What v1 alone was asked for must not excuse v2's errors; what v2 alone was asked for, such as a view of a new name,
+    is its own to answer.
+    """
     both = _answered(v1) & _answered(v2)
-    return _figures(v1, both), _figures(v2, both)
+    return _figures(v1, both, timed=both), _figures(v2, _answered(v2), timed=both)
 
 
-def _answered(counts: Counts) -> set[tuple[str, str]]:
+def served(counts: Counts) -> int:
+    """Requests that were answered, to whatever view. A 5xx is left out: a repeat of it would count once more."""
+    return int(sum(count for series, count in counts.items() if series.metric == ANSWERS and not _is_error(series)))
+
+
+def _answered(counts: Counts) -> Asked:
     return {series.asked for series, count in counts.items() if series.metric == ANSWERS and count}
 
 
-def _figures(counts: Counts, asked: set[tuple[str, str]]) -> Figures:
+def _is_error(answer: Series) -> bool:
+    return answer.value.startswith("5")
+
+
+def _figures(counts: Counts, asked: Asked, *, timed: Asked) -> Figures:
     answers = list(_of(counts, ANSWERS, asked))
     buckets: Counter[float] = Counter()
-    for bound, count in _of(counts, SECONDS, asked):
-        buckets[float(bound)] += count  # type: ignore[assignment]  # a Counter of floats adds as well
-    requests = sum(count for _, count in answers)
-    errors = sum(count for status, count in answers if status.startswith("5"))
-    return Figures(int(requests), int(errors), quantile(0.95, buckets))
-
-
-def _of(counts: Counts, metric: str, asked: set[tuple[str, str]]) -> Iterator[tuple[str, float]]:
-    return (
-        (series.value, count) for series, count in counts.items() if series.metric == metric and series.asked in asked
+    for series, count in _of(counts, SECONDS, timed):
+        buckets[float(series.value)] += count  # type: ignore[assignment]  # a Counter of floats adds as well
+    return Figures(
+        requests=int(sum(count for _, count in answers)),
+        errors=int(sum(count for series, count in answers if _is_error(series))),
+        timed=int(sum(count for _, count in _of(counts, ANSWERS, timed))),
+        p95_s=quantile(0.95, buckets),
     )
+
+
+def _of(counts: Counts, metric: str, asked: Asked) -> Iterator[tuple[Series, float]]:
+    return ((series, count) for series, count in counts.items() if series.metric == metric and series.asked in asked)

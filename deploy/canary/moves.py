@@ -16,6 +16,7 @@ _MIGRATED_WITHIN_S = 1800
 _READY_WITHIN_S = 300
 _QUIET_WITHIN_S = 60  # a weight has spread after 0.4 s, seldom 2
 _QUIET_LOOKS = 3
+_TAKEN_BACK_WITHIN_S = 60  # customers meet a bad version meanwhile, but an API server may be starting anew
 _POLL_S = 1.0
 
 
@@ -32,45 +33,67 @@ def shift(role: str, wanted: int, limits: Limits, image: str | None) -> None:
         at = weight
         try:
             line, v1 = step.judged(role, weight, limits, baseline)
-        except Stopped:
-            weights.write(role, 0, expected=at)
+        except Stopped as stopped:
+            _take_back(role, weight, stopped)
             raise
         print(f"{role} {weight:3} %: {line}: passed", flush=True)
         baseline = v1 if rule.is_comparable(weight) else baseline
 
 
 def promote(role: str) -> None:
-    """v1 becomes what v2 is, under no load; then it takes everything, and v2 goes. Raises Refused.
+    """v1 becomes what v2 is, under no load; then it takes everything, and v2 goes. Raises Refused, Changed.
 
     Only from 100 %: there all requests have been v2's already, so nothing new is risked, and the walk comes there only
-    past a step at 50 % that was passed.
+    past a step at 50 % that was passed. Everything may be done twice and v2 goes last, so a promotion that was killed
+    is taken up by the next.
     """
-    if (weight := weights.present(role)) != 100:
+    weight, image = weights.present(role), _image_of_v2(role)
+    if weight == 100:
+        _require_ready(role)
+    elif weight or not _runs_all(role, image):
         raise Refused(f"{role} v2 stands at {weight} %, and is promoted from 100 % only: make canary WEIGHT=100")
-    _require_ready(role)
-    v2 = read("deployment", f"{role}-service-v2")
-    image = slots.image_of(v2)
-    with _at_least(role, int(v2["spec"]["replicas"])):
-        for name in (f"{role}-service-v1", f"{role}-worker"):
-            _release(name, image)
-        weights.write(role, 0, expected=100)
+    with _at_least_v2s_pods(role):
+        if weight:
+            _take_over(role, image)
         _wait_until_quiet(role)
+    kubectl("annotate", "deployment", *_stable(role), f"{slots.IMAGE_BEFORE}-")
     kubectl("delete", "deployment", f"{role}-service-v2")
     print(f"{role} promoted: v1 and the worker run {image}, v1 answers everything, v2 is gone")
 
 
 def rollback(role: str) -> None:
-    """v1 answers everything, whatever v2 stood at. Raises Refused."""
+    """v1 answers everything, whatever v2 stood at, and runs what it ran before a promotion that has not ended.
+
+    Raises Refused.
+    """
     before = weights.present(role)
     weights.write(role, 0)
     print(f"{role} rolled back from {before} %: v1 answers everything. v2's pods stay to be looked at; to end them:")
-    print(f"  kubectl -n shop delete deployment {role}-service-v2")
+    print(f"  kubectl -n shop delete deployment {role}-service-v2", flush=True)
+    _put_back(role, _image_of_v2(role))
+    _lower(role)  # last: v1's autoscaler has seen the load meanwhile
+
+
+def _take_back(role: str, weight: int, stopped: Stopped) -> None:
+    """Weight 0, as soon as that can be written; what prevents it is told with the figure that asks for it.
+
+    Raises Changed, Refused.
+    """
+    end = time.monotonic() + _TAKEN_BACK_WITHIN_S
+    while True:
+        try:
+            return weights.write(role, 0, expected=weight)
+        except weights.Changed as changed:
+            raise weights.Changed(f"{role} was to be stopped: {stopped}; but {changed}") from None
+        except Refused as refusal:
+            if time.monotonic() > end:
+                raise Refused(f"{role} v2 stays at {weight} % and is bad: {stopped}; not stopped: {refusal}") from None
+        time.sleep(_POLL_S)
 
 
 def _make(role: str, image: str, weight: int) -> None:
     """v2 of ``image``, ready, its migrations before it. Nothing if that runs. Raises Refused."""
-    found = listed("deployments", f"--selector=app={role}-service,version=v2")
-    if found and slots.image_of(found[0]) == image:
+    if _image_of_v2(role) == image:
         return
     if weight:
         raise Refused(f"{role} v2 stands at {weight} % with another image: make rollback ROLE={role} first")
@@ -79,6 +102,12 @@ def _make(role: str, image: str, weight: int) -> None:
     made = slots.candidate(v1, image)
     kubectl("apply", "--server-side", "--force-conflicts", _MANAGER, "--filename=-", input=json.dumps(made))
     _wait_rolled_out(f"{role}-service-v2", f"app={role}-service,version=v2")
+
+
+def _image_of_v2(role: str) -> str:
+    """Empty if there is no v2. Raises Refused."""
+    found = listed("deployments", f"--selector=app={role}-service,version=v2")
+    return slots.image_of(found[0]) if found else ""
 
 
 def _migrate(role: str, image: str) -> None:
@@ -116,36 +145,80 @@ def _require_ready(role: str) -> None:
 
 def _scale(role: str, weight: int) -> None:
     """Pods first: as many as ``weight`` needs. Raises Refused."""
-    v1, v2 = (int(read("deployment", f"{role}-service-{slot}")["spec"]["replicas"]) for slot in ("v1", "v2"))
+    v1, v2 = _pods(role)
     wanted = rule.pods_for(weight, v1=v1, v2=v2)
     if wanted > v2:
         kubectl("scale", f"deployment/{role}-service-v2", f"--replicas={wanted}")
         _wait_rolled_out(f"{role}-service-v2", f"app={role}-service,version=v2")
 
 
-def _release(name: str, image: str) -> None:
-    """Roll a Deployment over to ``image``. Raises Refused."""
-    patch = slots.released(read("deployment", name), image)
+def _pods(role: str) -> tuple[int, int]:
+    """How many of v1 and v2 are asked for. Raises Refused."""
+    v1, v2 = (int(read("deployment", f"{role}-service-{slot}")["spec"]["replicas"]) for slot in ("v1", "v2"))
+    return v1, v2
+
+
+def _stable(role: str) -> tuple[str, str]:
+    """The Deployments that a promotion brings up to date."""
+    return f"{role}-service-v1", f"{role}-worker"
+
+
+def _runs_all(role: str, image: str) -> bool:
+    return all(slots.image_of(read("deployment", name)) == image for name in _stable(role))
+
+
+def _take_over(role: str, image: str) -> None:
+    """v1 and the worker run ``image``, then v1 answers everything. Raises Refused; Changed, all being as it was."""
+    try:
+        for name in _stable(role):
+            weights.require(role, 100)  # a release takes minutes, in which somebody may reject it
+            _release(name, slots.promoted(read("deployment", name), image))
+        weights.write(role, 0, expected=100)
+    except weights.Changed:
+        _put_back(role, image)
+        raise
+
+
+def _put_back(role: str, image: str) -> None:
+    """What a promotion of ``image`` that has not ended has changed. Raises Refused."""
+    for name in _stable(role):
+        found = read("deployment", name)
+        if before := slots.before(found, image):
+            _release(name, slots.put_back(found, before))
+            print(f"{name} runs {before} again, as before the promotion of {image}", flush=True)
+
+
+def _release(name: str, patch: Object) -> None:
+    """Roll a Deployment over. Raises Refused."""
     kubectl("patch", "deployment", name, _MANAGER, "--type=strategic", f"--patch={json.dumps(patch)}")
     _wait_rolled_out(name, f"app={name.removesuffix('-v1')},version=v1")
 
 
 @contextmanager
-def _at_least(role: str, replicas: int) -> Iterator[None]:
-    """Meanwhile v1 has as many pods as v2: idle, its autoscaler has left it with few."""
-    name = f"{role}-service-v1"
-    before = int(read("hpa", name)["spec"]["minReplicas"])
-    wanted = max(replicas, int(read("deployment", name)["spec"]["replicas"]))
-    _set_minimum(name, max(before, wanted))
+def _at_least_v2s_pods(role: str) -> Iterator[None]:
+    """Meanwhile v1 has as many pods as v2, within its autoscaler's bounds: idle, it was left with few."""
+    autoscaler = _autoscaler(role)
+    v1, v2 = _pods(role)
+    wanted = rule.pods_to_take_over(v1=v1, v2=v2, most=int(autoscaler["spec"]["maxReplicas"]))
+    _bound(role, slots.raised(autoscaler, wanted))
     try:
-        kubectl("scale", f"deployment/{name}", f"--replicas={wanted}")
+        kubectl("scale", f"deployment/{role}-service-v1", f"--replicas={wanted}")
         yield
     finally:
-        _set_minimum(name, before)
+        _lower(role)
 
 
-def _set_minimum(name: str, replicas: int) -> None:
-    kubectl("patch", "hpa", name, _MANAGER, "--type=merge", f'--patch={{"spec": {{"minReplicas": {replicas}}}}}')
+def _lower(role: str) -> None:
+    """v1's autoscaler has its own minimum again, whichever promotion has raised it. Raises Refused."""
+    _bound(role, slots.lowered(_autoscaler(role)))
+
+
+def _autoscaler(role: str) -> Object:
+    return read("hpa", f"{role}-service-v1")
+
+
+def _bound(role: str, patch: Object) -> None:
+    kubectl("patch", "hpa", f"{role}-service-v1", _MANAGER, "--type=merge", f"--patch={json.dumps(patch)}")
 
 
 def _wait_until_quiet(role: str) -> None:

@@ -1,4 +1,8 @@
-"""What is made from live objects: v2's Deployment of v1's, a release's migrations, and v1 once v2 is promoted."""
+"""What is made from live objects: v2's Deployment of v1's, a release's migrations, and v1 once v2 is promoted.
+
+A promotion notes on the objects what was there before it, and takes the note away when it has ended: whoever comes
+after one that was killed can go on, or back.
+"""
 
 import re
 from copy import deepcopy
@@ -8,6 +12,8 @@ from deploy.canary.pods import V2
 
 Object = dict[str, Any]
 RELEASE = "app.kubernetes.io/version"
+IMAGE_BEFORE = "canary/image-before"  # of v1 and the worker
+MINIMUM_BEFORE = "canary/minimum-before"  # of v1's autoscaler
 _CONTROLLERS = ("controller-uid", "job-name", "batch.kubernetes.io/")
 _LABEL_MAX = 63
 
@@ -49,8 +55,47 @@ def migration(job: Object, image: str, name: str) -> Object:
     return made
 
 
-def released(workload: Object, image: str) -> Object:
-    """A strategic merge patch that brings ``image`` to a live workload."""
+def promoted(workload: Object, image: str) -> Object:
+    """A strategic merge patch that brings ``image`` to a live workload, which may have it already."""
+    old = image_of(workload)
+    note = {} if old == image else _noted(IMAGE_BEFORE, old)
+    return _released(workload, image) | note
+
+
+def before(workload: Object, image: str) -> str:
+    """What ran before ``image``, if that runs by a promotion which has not ended; else empty."""
+    return _note(workload, IMAGE_BEFORE) if image_of(workload) == image else ""
+
+
+def put_back(workload: Object, image: str) -> Object:
+    """A strategic merge patch that brings the image before a promotion."""
+    return _released(workload, image) | _noted(IMAGE_BEFORE, None)
+
+
+def raised(autoscaler: Object, pods: int) -> Object:
+    """A merge patch: never fewer than ``pods``, until it is ``lowered``."""
+    minimum = _minimum(autoscaler)
+    return {"spec": {"minReplicas": max(minimum, pods)}} | _noted(MINIMUM_BEFORE, str(minimum))
+
+
+def lowered(autoscaler: Object) -> Object:
+    """A merge patch that brings its own minimum, though it may have been ``raised`` more than once."""
+    return {"spec": {"minReplicas": _minimum(autoscaler)}} | _noted(MINIMUM_BEFORE, None)
+
+
+def _minimum(autoscaler: Object) -> int:
+    return int(_note(autoscaler, MINIMUM_BEFORE) or autoscaler["spec"]["minReplicas"])
+
+
+def _note(live: Object, name: str) -> str:
+    return str(live["metadata"].get("annotations", {}).get(name, ""))
+
+
+def _noted(name: str, value: str | None) -> Object:
+    return {"metadata": {"annotations": {name: value}}}
+
+
+def _released(workload: Object, image: str) -> Object:
     spec = workload["spec"]["template"]["spec"]
     old = image_of(workload)
     containers = {

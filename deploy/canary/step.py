@@ -21,6 +21,7 @@ _POLL_S = 5.0  # an exec costs the pod a tenth of a second of CPU
 _EXEC_S = 15.0  # one into a container that is just dying may never end
 _FAILED_LOOKS = 5  # in a row, before an API server that does not answer ends the step
 _EXECS = 4  # at once
+_SPREAD_S = 30.0  # then every proxy has known the weight for most of the time, and v2's first answers are counted
 _READ = f"""
 import http.client
 connection = http.client.HTTPConnection("127.0.0.1", 8001, timeout=10)
@@ -57,12 +58,17 @@ def judged(role: str, weight: int, limits: Limits, baseline: Counts | None) -> t
     watched = _Watched(role, weight, None if rule.is_comparable(weight) else baseline)
     while (took_s := time.monotonic() - began) < limits.step_s or watched.enough() < limits.requests:
         if took_s >= limits.wait_s:
-            raise TooThin(f"{watched.enough()} requests in {took_s:.0f} s, of {limits.requests} to judge by")
+            raise TooThin(
+                f"{watched.enough()} requests in {took_s:.0f} s for what both versions have answered, "
+                f"of {limits.requests} to judge by"
+            )
         time.sleep(min(_POLL_S, limits.step_s / 5))
         watched.look()
         _stop_if(rule.gross_failure(*watched.figures()))
+        if took_s >= min(_SPREAD_S, limits.step_s):
+            _stop_if(watched.silence())
     v1, v2 = watched.figures()
-    _stop_if(rule.failure(v1, v2))
+    _stop_if(rule.failure(v1, v2) or watched.silence())
     watched.look(at_end=True)
     if status := _audited():
         raise Stopped(f"the audit is not clean: exit status {status}")
@@ -93,12 +99,14 @@ class _Watched:
         self._role, self._weight, self._baseline = role, weight, baseline
         self._health = Health()
         self._failed = 0
+        self._is_short = False  # a pod of v2 could not be read in the last look; _began_short: in the first
         found = pods.of_version(role, V1, V2)
         self._meanwhile = {
             version: Meanwhile(pod.name for pod in found if pod.version == version) for version in (V1, V2)
         }
         if not self._read(pod for pod in found if pod.is_running):
             raise Refused(f"no pod of {role} could be asked for its metrics, by kubectl exec")
+        self._began_short = self._is_short
 
     @property
     def v1(self) -> Counts:
@@ -111,7 +119,14 @@ class _Watched:
     def enough(self) -> int:
         """Requests to judge by: v2's, or v1's if these are fewer and of this step."""
         v1, v2 = self.figures()
-        return v2.requests if self._baseline is not None else min(v1.requests, v2.requests)
+        return v2.timed if self._baseline is not None else min(v1.timed, v2.timed)
+
+    def silence(self) -> str:
+        """What v2 lacks of its share in this step; nothing while the count of any of its pods comes short."""
+        if self._began_short or self._is_short:
+            return ""
+        _, v2 = self.figures()
+        return rule.silence(counted.served(self._meanwhile[V1].grown), v2.requests, self._weight)
 
     def look(self, *, at_end: bool = False) -> None:
         """Read every pod. Raises Stopped, Changed; Refused when kubectl has failed several times in a row."""
@@ -135,7 +150,9 @@ class _Watched:
         for pod, read in zip(running, counts, strict=True):
             if read is not None:
                 self._meanwhile[pod.version].read(pod.name, read)
-        return sum(read is not None for read in counts)
+        missed = [pod for pod, read in zip(running, counts, strict=True) if read is None]
+        self._is_short = any(pod.version == V2 for pod in missed)
+        return len(running) - len(missed)
 
 
 def _metrics_if_any(pod: Pod) -> Counts | None:

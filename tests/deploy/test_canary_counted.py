@@ -1,6 +1,7 @@
 """From the counters of pods to the figures of a step."""
 
 from itertools import accumulate
+from typing import Any
 
 import pytest
 from django_prometheus.middleware import Metrics
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from deploy.canary.counted import ANSWERS, SECONDS, Meanwhile, Series, compared, parse
+from deploy.canary import rule
+from deploy.canary.counted import ANSWERS, SECONDS, Meanwhile, Series, compared, parse, served
 from deploy.canary.rule import Figures
 
 LIST = ("product:products", "GET")
@@ -62,7 +64,7 @@ def test_figures_are_of_the_step_alone() -> None:
     for pod, name, since in ((v1, "a", meanwhile[0]), (v2, "b", meanwhile[1])):
         since.read(name, pod.read())
     figures = compared(meanwhile[0].grown, meanwhile[1].grown)
-    assert figures == (Figures(100, 0, pytest.approx(0.15)), Figures(20, 1, pytest.approx(0.1)))  # type: ignore[arg-type]
+    assert figures == (Figures(100, 0, 100, _near(0.15)), Figures(20, 1, 20, _near(0.1)))
 
 
 def test_a_pod_that_appears_counts_from_nothing_and_one_that_goes_keeps_its_count() -> None:
@@ -95,8 +97,25 @@ def _requests(since: Meanwhile) -> int:
 def test_only_views_that_both_answered_are_compared() -> None:
     """A rare slow view that v2 was never asked for must not make v1 look slow, nor its errors excuse v2's."""
     v1 = Pod().answer(100).answer(50, view="product:reviews", status=500, took_s=0.35).read()
-    v2 = Pod().answer(100).answer(1, view="product:media", status=500).answer(0, view="product:reviews").read()
-    assert compared(v1, v2) == (Figures(100, 0, pytest.approx(0.095)),) * 2  # type: ignore[arg-type]
+    v2 = Pod().answer(100).answer(10, view="product:media", took_s=0.35).answer(0, view="product:reviews").read()
+    assert compared(v1, v2) == (Figures(100, 0, 100, _near(0.095)), Figures(110, 0, 100, _near(0.095)))
+
+
+def test_errors_of_a_view_that_v2_alone_has_answered_are_its_own() -> None:
+    """As of all its views, when they have new names."""
+    v1, v2 = Pod().answer(1000).read(), Pod().answer(60, view="catalogue:products", status=500).read()
+    stable, candidate = compared(v1, v2)
+    assert (stable.requests, candidate.requests, candidate.errors, candidate.timed) == (0, 60, 60, 0)
+    assert rule.gross_failure(stable, candidate).startswith("errors 100.0 % of 60 requests, v1 0.0 % of 0")
+
+
+def test_requests_of_every_view_are_served_but_those_that_failed() -> None:
+    pod = Pod().answer(3).answer(2, view="product:reviews", status=404).answer(7, status=503)
+    assert served(pod.read()) == 5
+
+
+def _near(seconds: float) -> Any:
+    return pytest.approx(seconds)
 
 
 @given(st.lists(st.integers(0, 30), min_size=1), st.lists(st.integers(0, 30)))

@@ -1,6 +1,7 @@
 """What is made from the live objects of any role."""
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
@@ -80,12 +81,54 @@ def test_migrations_of_a_release_are_the_roles_own_with_its_image(local: list[Re
 def test_promotion_changes_image_and_release_of_what_runs_it(local: list[Resource]) -> None:
     v1 = _live(local, "Deployment", "order-service-v1")
     pod_of(v1)["containers"].append({"name": "other", "image": "other:1"})
-    patch = slots.released(v1, IMAGE)["spec"]["template"]
+    patch = slots.promoted(v1, IMAGE)["spec"]["template"]
     assert patch["metadata"]["labels"] == {slots.RELEASE: "0.2.0"}
     assert patch["spec"] == {
         "initContainers": [{"name": "wait", "image": IMAGE}],
         "containers": [{"name": "app", "image": IMAGE}],
     }
+
+
+def test_a_promotion_can_be_begun_twice_and_taken_back(local: list[Resource]) -> None:
+    """The image before it is noted by the first, not by the next, which finds the new one."""
+    v1 = _live(local, "Deployment", "order-service-v1")
+    old = slots.image_of(v1)
+    assert slots.before(v1, IMAGE) == ""
+    for _ in range(2):
+        v1 = _merged(v1, slots.promoted(v1, IMAGE))
+        assert (slots.image_of(v1), slots.before(v1, IMAGE)) == (IMAGE, old)
+    v1 = _merged(v1, slots.put_back(v1, old))
+    assert (slots.image_of(v1), slots.before(v1, IMAGE)) == (old, "")
+
+
+def test_what_somebody_has_released_meanwhile_is_not_taken_back(local: list[Resource]) -> None:
+    v1 = _live(local, "Deployment", "order-service-v1")
+    v1 = _merged(v1, slots.promoted(v1, IMAGE))
+    pod_of(v1)["containers"][0]["image"] = "shop:0.3.0"
+    assert slots.before(v1, IMAGE) == ""
+
+
+def test_an_autoscalers_minimum_comes_back_however_often_it_was_raised(local: list[Resource]) -> None:
+    autoscaler = _live(local, "HorizontalPodAutoscaler", "order-service-v1")
+    least = autoscaler["spec"]["minReplicas"]
+    for pods in (least + 2, least + 1):
+        autoscaler = _merged(autoscaler, slots.raised(autoscaler, pods))
+        assert autoscaler["spec"]["minReplicas"] == pods
+    assert _merged(autoscaler, slots.raised(autoscaler, 0))["spec"]["minReplicas"] == least
+    autoscaler = _merged(autoscaler, slots.lowered(autoscaler))
+    assert autoscaler["spec"]["minReplicas"] == least
+    assert slots.MINIMUM_BEFORE not in autoscaler["metadata"]["annotations"]
+
+
+def _merged(live: Any, patch: Any) -> Any:
+    """A strategic merge: null removes, and containers are merged by their names."""
+    if isinstance(patch, list):
+        changes = {each["name"]: each for each in patch}
+        return [_merged(each, changes.get(each["name"], {})) for each in live]
+    if not isinstance(patch, dict):
+        return patch
+    changed = {key: _merged(live.get(key, {}), value) for key, value in patch.items() if value is not None}
+    return {key: value for key, value in (live | changed).items() if key not in patch or patch[key] is not None}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""make canary, promote and rollback on product, with customers who look on: what they see is printed.
+"""make canary, promote and rollback, mostly on product, with customers who look on: what they see is printed.
 
 The second release is the image that runs, under another name. What makes it a bad one is said by each test.
 """
@@ -24,15 +24,17 @@ import pytest
 import urllib3
 
 from deploy.canary.delegate import routes, weight_of
+from deploy.canary.slots import MINIMUM_BEFORE
 from deploy.lab import cluster
 from deploy.lab.lab import ROOT, Lab
 from deploy.local import SHOP
 from deploy.release import version
+from tests.mesh.binomial import within
+from tests.mesh.test_faults import fault
 from tests.shop_api.client import Api, Shop, wait_for
 
-NEXT, MISSING = "shop:0.2.0", "shop:9.9.9"
+PRESENT, NEXT, MISSING = f"shop:{version()}", "shop:0.2.0", "shop:9.9.9"
 V1, V2, WORKER, VERSIONS = "product-service-v1", "product-service-v2", "product-worker", "product-versions"
-QUICK = ("--step-s", "5", "--requests", "60", "--wait-s", "150")
 JUDGED = ("--step-s", "5", "--requests", "300", "--wait-s", "150")  # enough for equal versions to look equal
 _CUSTOMERS = 3
 
@@ -45,6 +47,10 @@ class Seen:
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     took_s: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def asked(self) -> int:
+        return sum(self.answers.values())
 
     @property
     def failed(self) -> int:
@@ -61,14 +67,14 @@ class Seen:
 
 
 @contextmanager
-def customers(shop: Shop, sku: str) -> Iterator[Seen]:
-    """Some who look at one product for as long as this lasts, without repeating anything."""
+def customers(shop: Shop, path: str) -> Iterator[Seen]:
+    """Some who look at one page for as long as this lasts, without repeating anything."""
     seen, ended = Seen(), threading.Event()
 
     def look() -> None:
         while not ended.is_set():
             began = time.monotonic()
-            name, status = _look(shop.anyone, sku)
+            name, status = _look(shop.anyone, path)
             seen.answers[name, status] += 1
             seen.took_s[name].append(time.monotonic() - began)
 
@@ -83,20 +89,21 @@ def customers(shop: Shop, sku: str) -> Iterator[Seen]:
     print(seen)
 
 
-def _look(who: Api, sku: str) -> tuple[str, int]:
+def _look(who: Api, path: str) -> tuple[str, int]:
     """Version and status; 0 for no answer."""
     try:
-        answer = who.get(f"/product/products/{sku}")
+        answer = who.get(path)
     except urllib3.exceptions.HTTPError:
         return "", 0
     return answer.headers.get("X-Service-Version", ""), answer.status
 
 
 class Slots:
-    """Product's two slots in the cluster, and the command under test."""
+    """A role's two slots in the cluster, and the command under test."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+    def __init__(self, lab: Lab, role: str = "product") -> None:
+        self._lab, self._role = lab, role
+        self.names = (f"{role}-service-v1", f"{role}-service-v2", f"{role}-worker")
 
     def canary(self, *arguments: str, path: Path | None = None) -> tuple[int, str]:
         """Exit status and output; ``path`` comes first on PATH."""
@@ -121,12 +128,20 @@ class Slots:
 
     @property
     def weight(self) -> int:
-        return weight_of("product", self.read("virtualservice", VERSIONS))
+        return weight_of(self._role, self.read("virtualservice", f"{self._role}-versions"))
 
     def stand_at(self, weight: int) -> None:
         """As if the walk had come there."""
-        change = {"spec": {"http": routes("product", weight)}}
-        self.kubectl("patch", "virtualservice", VERSIONS, "--type=merge", f"--patch={json.dumps(change)}")
+        self.merge("virtualservice", f"{self._role}-versions", {"spec": {"http": routes(self._role, weight)}})
+
+    def merge(self, kind: str, name: str, change: dict[str, Any]) -> None:
+        self.kubectl("patch", kind, name, "--type=merge", f"--patch={json.dumps(change)}")
+
+    @property
+    def minimum(self) -> tuple[int, bool]:
+        """Of v1's autoscaler, and whether another one is noted."""
+        found = self.read("hpa", self.names[0])
+        return found["spec"]["minReplicas"], MINIMUM_BEFORE in found["metadata"].get("annotations", {})
 
     def change_v2(self, spec: dict[str, Any]) -> None:
         """Of the container app; with no customers on it meanwhile."""
@@ -145,8 +160,8 @@ class Slots:
         name, metadata = was["metadata"]["name"], was["metadata"]
         kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations")}
         spec = was["spec"]
-        if name == V1:
-            spec |= {"replicas": self.read("deployment", V1)["spec"]["replicas"]}
+        if name == self.names[0]:
+            spec |= {"replicas": self.read("deployment", name)["spec"]["replicas"]}
         text = json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": kept, "spec": spec})
         self.kubectl("replace" if self.exists(name) else "create", "--filename=-", input=text)
 
@@ -156,28 +171,49 @@ class Slots:
 
 
 @pytest.fixture(scope="module")
-def sku(shop: Shop) -> str:
-    return shop.product()
+def page(shop: Shop) -> str:
+    return f"/product/products/{shop.product()}"
 
 
 @pytest.fixture
 def slots(lab: Lab) -> Iterator[Slots]:
-    """Another release to be had; afterwards everything of product is as it was."""
-    slots = Slots(lab)
-    weight, was = slots.weight, [slots.read("deployment", name) for name in (V1, V2, WORKER)]
-    cluster.ctr(lab, "images", "tag", "--force", cluster.full_name(f"shop:{version()}"), cluster.full_name(NEXT))
+    with as_they_were(lab, Slots(lab)) as slots:
+        yield slots
+
+
+@pytest.fixture
+def cart(lab: Lab) -> Iterator[Slots]:
+    """Of a role that ships without a candidate."""
+    with as_they_were(lab, Slots(lab, "cart")) as slots:
+        yield slots
+
+
+@contextmanager
+def as_they_were(lab: Lab, slots: Slots) -> Iterator[Slots]:
+    """Another release to be had; afterwards everything of the role is as it was."""
+    weight, (minimum, _) = slots.weight, slots.minimum
+    was = {name: slots.read("deployment", name) for name in slots.names if slots.exists(name)}
+    cluster.ctr(lab, "images", "tag", "--force", cluster.full_name(PRESENT), cluster.full_name(NEXT))
     yield slots
     slots.stand_at(0)
-    for deployment in was:
+    change = {"metadata": {"annotations": {MINIMUM_BEFORE: None}}, "spec": {"minReplicas": minimum}}
+    slots.merge("hpa", slots.names[0], change)
+    for name in slots.names:
+        if name not in was:
+            slots.kubectl("delete", "deployment", name, "--ignore-not-found")
+    for deployment in was.values():
         slots.put(deployment)
-    slots.wait_for(V1, V2, WORKER)
+    slots.wait_for(*was)
     slots.stand_at(weight)
     cluster.ctr(lab, "images", "remove", cluster.full_name(NEXT))
 
 
-def test_v2_goes_up_step_by_step_and_its_figures_are_told(slots: Slots, shop: Shop, sku: str) -> None:
-    """From the ten per cent that product ships with, which nobody has judged; no customer sees an error."""
-    with customers(shop, sku) as seen:
+def test_v2_goes_up_step_by_step_and_its_figures_are_told(slots: Slots, shop: Shop, page: str) -> None:
+    """From the ten per cent that product ships with, which nobody has judged; no customer sees an error.
+
+    In the end half of the customers' answers are v2's.
+    """
+    with customers(shop, page) as seen:
         status, output = slots.canary("shift", "product", "50", *JUDGED)
     assert (status, slots.weight) == (0, 50), output
     lines = [line for line in output.splitlines() if line.startswith("product")]  # the audit may say what it repeats
@@ -185,22 +221,48 @@ def test_v2_goes_up_step_by_step_and_its_figures_are_told(slots: Slots, shop: Sh
     assert all("requests, 0 errors, p95" in line and line.endswith("passed") for line in lines)
     assert seen.failed == 0
     assert seen.of("v2") >= 3 * 300
+    with customers(shop, page) as after:
+        wait_for(lambda: after.asked, lambda answers: answers >= 1000)
+    assert after.failed == 0
+    assert within(after.of("v2"), of=after.asked, share=0.5), after
 
 
-def test_another_release_gets_its_pods_before_its_weight(slots: Slots, shop: Shop, sku: str) -> None:
+def test_another_release_gets_its_pods_before_its_weight(slots: Slots, shop: Shop, page: str) -> None:
     """Its migrations run, v2 is made of v1, and only then does anybody meet it."""
     slots.stand_at(0)
     slots.kubectl("delete", "deployment", V2)
-    with customers(shop, sku) as seen:
-        status, output = slots.canary("shift", "product", "10", "--image", NEXT, *QUICK)
-    assert (status, slots.weight, slots.image_of(V2), slots.image_of(V1)) == (0, 10, NEXT, f"shop:{version()}"), output
+    with customers(shop, page) as seen:
+        status, output = slots.canary("shift", "product", "10", "--image", NEXT, *JUDGED)
+    assert (status, slots.weight, slots.image_of(V2), slots.image_of(V1)) == (0, 10, NEXT, PRESENT), output
     assert (seen.failed, seen.of("v2") > 0) == (0, True)
 
 
-def test_promotion_brings_v1_up_to_date_without_a_failed_request(slots: Slots, shop: Shop, sku: str) -> None:
+def test_any_role_can_have_a_candidate(cart: Slots, shop: Shop) -> None:
+    """Cart ships with none: its v2 is made of v1, answers a tenth, and leaves nothing behind."""
+
+    def everything() -> list[Any]:
+        names = [name for name in cart.names if cart.exists(name)]
+        templates = [(name, cart.read("deployment", name)["spec"]["template"]) for name in names]
+        return [cart.read("virtualservice", "cart-versions")["spec"], *templates]
+
+    before = everything()
+    with customers(shop, "/cart") as seen:
+        status, output = cart.canary("shift", "cart", "10", "--image", NEXT, *JUDGED)
+    assert (status, cart.weight, cart.image_of("cart-service-v2")) == (0, 10, NEXT), output
+    assert (seen.failed, min(seen.of("v1"), seen.of("v2")) > 0) == (0, True)
+    status, output = cart.canary("rollback", "cart")
+    assert (status, cart.weight) == (0, 0), output
+    cart.kubectl("delete", "deployment", "cart-service-v2")
+    assert everything() == before
+    with customers(shop, "/cart") as after:
+        wait_for(lambda: after.of("v1"), lambda answers: answers > 100)
+    assert after.failed == 0
+
+
+def test_promotion_brings_v1_up_to_date_without_a_failed_request(slots: Slots, shop: Shop, page: str) -> None:
     slots.change_v2({"image": NEXT})
     slots.stand_at(100)
-    with customers(shop, sku) as seen:
+    with customers(shop, page) as seen:
         status, output = slots.canary("promote", "product")
         done_at_v1 = seen.of("v1")
         wait_for(lambda: seen.of("v1"), lambda answers: answers > done_at_v1 + 50)
@@ -211,6 +273,55 @@ def test_promotion_brings_v1_up_to_date_without_a_failed_request(slots: Slots, s
     assert min(seen.of("v1"), seen.of("v2")) > 50
 
 
+def test_a_promotion_that_was_killed_is_ended_by_another(slots: Slots, shop: Shop, page: str) -> None:
+    """After v1 has got everything, before v2 has gone: the autoscaler gets its own minimum back all the same."""
+    least, _ = slots.minimum
+    slots.change_v2({"image": NEXT})
+    slots.kubectl("scale", f"deployment/{V2}", f"--replicas={least + 1}")
+    slots.wait_for(V2)
+    slots.stand_at(100)
+    with customers(shop, page) as seen:
+        with slots.begun("promote", "product") as running:
+            wait_for(lambda: slots.weight, lambda weight: weight == 0, within_s=300)
+            running.kill()
+        assert slots.exists(V2)
+        assert slots.minimum > (least, True)
+        status, output = slots.canary("promote", "product")
+    assert (status, slots.weight, slots.minimum) == (0, 0, (least, False)), output
+    assert [slots.image_of(name) for name in (V1, WORKER)] == [NEXT, NEXT]
+    assert not slots.exists(V2)
+    assert seen.failed == 0
+
+
+def test_a_rollback_ends_a_promotion_and_v1_runs_what_it_ran(slots: Slots) -> None:
+    slots.change_v2({"image": NEXT})
+    slots.stand_at(100)
+    with slots.begun("promote", "product") as running:
+        wait_for(lambda: slots.image_of(V1), lambda image: image == NEXT, within_s=60)
+        status, output = slots.canary("rollback", "product")
+        said, _ = running.communicate(timeout=300)
+    print(said)
+    assert (status, running.returncode, slots.weight) == (0, 1, 0)
+    assert "somebody has set product v2 from 100 % to 0 %; it stays so" in said
+    assert f"{V1} runs {PRESENT} again" in output + said
+    assert [slots.image_of(name) for name in (V1, WORKER)] == [PRESENT, PRESENT]
+    assert not slots.minimum[1]
+
+
+def test_another_weight_ends_a_promotion_too(slots: Slots) -> None:
+    """Whoever has set it has no part in the promotion, which takes back by itself what it has released."""
+    slots.change_v2({"image": NEXT})
+    slots.stand_at(100)
+    with slots.begun("promote", "product") as running:
+        wait_for(lambda: slots.image_of(V1), lambda image: image == NEXT, within_s=60)
+        slots.stand_at(50)
+        said, _ = running.communicate(timeout=300)
+    print(said)
+    assert (running.returncode, slots.weight) == (1, 50)
+    assert f"{V1} runs {PRESENT} again" in said
+    assert [slots.image_of(name) for name in (V1, WORKER)] == [PRESENT, PRESENT]
+
+
 def test_v2_is_promoted_from_100_per_cent_only(slots: Slots) -> None:
     slots.stand_at(50)
     status, output = slots.canary("promote", "product")
@@ -218,36 +329,49 @@ def test_v2_is_promoted_from_100_per_cent_only(slots: Slots) -> None:
     assert "stands at 50 %" in output
 
 
-def test_a_version_that_answers_500_is_taken_back_at_once(slots: Slots, shop: Shop, sku: str) -> None:
+def test_a_version_that_answers_500_is_taken_back_at_once(slots: Slots, shop: Shop, page: str) -> None:
     """Its statement timeout was meant in seconds and is read in milliseconds: it starts, is ready, and fails."""
     url = b64decode(slots.read("secret", "product-environment")["data"]["DATABASE_URL"]).decode()
     slots.stand_at(0)
     slots.change_v2({"env": [{"name": "DATABASE_URL", "value": f"{url}&options=-c%20statement_timeout%3D1"}]})
-    with customers(shop, sku) as seen:
+    with customers(shop, page) as seen:
         status, output = slots.canary("shift", "product", "50", "--step-s", "60", "--requests", "100")
     assert (status, slots.weight) == (1, 0), output
     assert "product stopped, v2 is back at 0 %: errors" in output
     assert seen.failed > 0
     assert slots.exists(V2)  # to be looked at
-    with customers(shop, sku) as after:
+    with customers(shop, page) as after:
         wait_for(lambda: after.of("v1"), lambda answers: answers > 100)
     assert (after.failed, after.of("v2")) == (0, 0)
 
 
-def test_a_version_that_is_slow_is_taken_back(slots: Slots, shop: Shop, sku: str) -> None:
-    """Somebody gave it a CPU limit, a tenth of a core."""
+def test_a_version_that_never_answers_is_taken_back(slots: Slots, shop: Shop, page: str) -> None:
+    """It listens where the mesh does not ask: it is ready, and what is sent to it is the sidecar's 503."""
+    slots.stand_at(0)
+    slots.change_v2({"env": [{"name": "PORT", "value": "8002"}]})
+    with customers(shop, page) as seen:
+        status, output = slots.canary("shift", "product", "10", *JUDGED)
+    assert (status, slots.weight) == (1, 0), output
+    assert "product stopped, v2 is back at 0 %: only 0 requests answered, v1 " in output
+    assert (seen.failed > 0, seen.of("v2")) == (True, 0)
+
+
+def test_a_version_that_is_slow_is_taken_back(slots: Slots, shop: Shop, page: str) -> None:
+    """Somebody gave it a CPU limit, a tenth of a core: far beyond what equal versions differ by chance."""
     slots.stand_at(0)
     slots.change_v2({"resources": {"limits": {"cpu": "100m"}}})
-    with customers(shop, sku):
-        status, output = slots.canary("shift", "product", "10", *QUICK)
+    with customers(shop, page):
+        status, output = slots.canary("shift", "product", "10", *JUDGED)
     assert (status, slots.weight) == (1, 0), output
-    assert "stopped, v2 is back at 0 %: p95" in output
+    told = re.search(r"stopped, v2 is back at 0 %: p95 .*: ([0-9.]+) times, more than 1.2", output)
+    assert told, output
+    assert float(told[1]) > 2
 
 
-def test_a_version_whose_pod_is_restarted_is_taken_back_at_once(slots: Slots, shop: Shop, sku: str) -> None:
+def test_a_version_whose_pod_is_restarted_is_taken_back_at_once(slots: Slots, shop: Shop, page: str) -> None:
     """By the signal on which gunicorn leaves without an answer; told to end, it would take its time."""
     slots.stand_at(0)
-    with customers(shop, sku), slots.begun("shift", "product", "10", "--step-s", "120") as running:
+    with customers(shop, page), slots.begun("shift", "product", "10", "--step-s", "120") as running:
         wait_for(lambda: slots.weight, lambda weight: weight == 10)
         slots.kubectl("exec", f"deployment/{V2}", "-c", "app", "--", "python3.11", "-c", "import os; os.kill(1, 3)")
         output, _ = running.communicate(timeout=60)
@@ -259,7 +383,7 @@ def test_a_version_whose_pod_is_restarted_is_taken_back_at_once(slots: Slots, sh
 def test_an_image_that_is_not_there_gets_no_weight(slots: Slots) -> None:
     slots.stand_at(0)
     status, output = slots.canary("shift", "product", "10", "--image", MISSING)
-    assert (status, slots.weight, slots.image_of(V2)) == (1, 0, f"shop:{version()}")
+    assert (status, slots.weight, slots.image_of(V2)) == (1, 0, PRESENT)
     assert MISSING in output
     assert len(output.splitlines()) == 1
 
@@ -297,6 +421,17 @@ def test_a_rollback_elsewhere_ends_the_walk(slots: Slots) -> None:
     assert (running.returncode, slots.weight) == (1, 0)
     assert said == "somebody has set product v2 from 10 % to 0 %; it stays so\n"
     assert slots.exists(V2)
+
+
+def test_mending_a_fault_leaves_the_weight_as_it_was(lab: Lab, slots: Slots) -> None:
+    """Whether the fault left it alone or replaced it, even twice."""
+    slots.stand_at(50)
+    with fault(lab, "abort-payment"):
+        assert slots.weight == 50
+    assert slots.weight == 50
+    with fault(lab, "slow-version"), fault(lab, "slow-version"):
+        pass
+    assert slots.weight == 50
 
 
 _INTRUDER = """#!/bin/sh

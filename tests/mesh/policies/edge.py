@@ -206,8 +206,9 @@ def hostile_headers_do_not_arrive(stage: Stage, role: str) -> None:
         arrived[name] = sorted(header for header, value in HOSTILE.items() if value in received.get(header, ""))
     equal("hostile headers that arrive", arrived, {name: [] for name in asks})
     tag = stage.new_tag()
-    stage.ask(f"/{role}/x", method="POST", headers=HOSTILE, script={"tag": tag, "status": 503})
-    equal("calls of a write whose headers ask for retries", len(stage.calls(f"{role}-service", tag)), 1)
+    answer = stage.ask(f"/{role}/x", method="POST", headers=HOSTILE, script={"tag": tag, "status": 503})
+    seen = (answer.status, len(stage.calls(f"{role}-service", tag)))
+    equal(f"status and calls of a write whose headers ask for retries ({answer.body[:80]})", seen, (503, 1))
 
 
 # -- mutations
