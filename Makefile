@@ -118,9 +118,9 @@ mesh-cost: .venv/.lab ## What a hop through the mesh costs, beside the same hop 
 # Elsewhere, with a KUBECONFIG of one's own: python -m deploy.canary shift|promote|rollback ROLE …
 CANARY := $(LAB) sh -- $(PYTHON) -m deploy.canary
 
-canary: .venv/.lab ## Give v2 of a role more requests for as long as it is no worse; ROLE=product WEIGHT=50 IMAGE=… STEP_S=600 REQUESTS=500 WAIT_S=…
+canary: .venv/.lab ## Give v2 of a role more requests for as long as it is no worse; ROLE=product WEIGHT=50 IMAGE=… STEP_S=600 REQUESTS=500 WAIT_S=… P95=1.2
 	@exec $(CANARY) shift "$(ROLE)" "$(WEIGHT)" $(if $(IMAGE),--image "$(IMAGE)") \
-		$(if $(STEP_S),--step-s "$(STEP_S)") $(if $(REQUESTS),--requests "$(REQUESTS)") $(if $(WAIT_S),--wait-s "$(WAIT_S)")
+		$(if $(STEP_S),--step-s "$(STEP_S)") $(if $(REQUESTS),--requests "$(REQUESTS)") $(if $(WAIT_S),--wait-s "$(WAIT_S)") $(if $(P95),--p95 "$(P95)")
 
 promote: .venv/.lab ## Make v1 what v2 is, once v2 has all requests; ROLE=product
 	@exec $(CANARY) promote "$(ROLE)"

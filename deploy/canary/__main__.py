@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from deploy.canary import moves, weights
+from deploy.canary import moves, rule, weights
 from deploy.canary.step import Limits, Stopped, TooThin
 from deploy.kubectl import Refused
 from shop.roles import ROLES
@@ -32,8 +32,8 @@ def main(arguments: list[str]) -> int:
 def _act(asked: argparse.Namespace) -> None:
     match asked.move:
         case "shift":
-            step_s = asked.step_s
-            limits = Limits(step_s=step_s, requests=asked.requests, wait_s=asked.wait_s or _WAIT * step_s)
+            wait_s = asked.wait_s or _WAIT * asked.step_s
+            limits = Limits(step_s=asked.step_s, requests=asked.requests, wait_s=wait_s, p95=asked.p95)
             moves.shift(asked.role, asked.weight, limits, asked.image)
         case "promote":
             moves.promote(asked.role)
@@ -71,6 +71,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     shifting.add_argument("--step-s", type=_positive, default=_STEP_S)
     shifting.add_argument("--requests", type=_count, default=_REQUESTS)
     shifting.add_argument("--wait-s", type=_positive)
+    shifting.add_argument("--p95", type=_positive, default=rule.P95, metavar="TIMES")
     return parser.parse_args(arguments)
 
 

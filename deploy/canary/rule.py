@@ -7,7 +7,7 @@ from math import inf, isinf, nan, sqrt
 STEPS = (10, 25, 50, 100)  # per cent
 COMPARABLE = 50  # above it v1 answers too few: the figures of its last step up to here stand for it
 _ERRORS = 0.5  # points that the error rate may be above v1's
-_P95 = 1.2  # times v1's
+P95 = 1.2  # times v1's, unless said otherwise
 _GROSS_ERRORS, _GROSS = 5, 5.0  # so many errors, and so many points above: by chance in one of thousands of steps
 _HALF, _SIGMAS = 0.5, 3.0  # standard deviations below half of its share: by chance in one of millions of looks
 
@@ -48,14 +48,14 @@ def is_comparable(weight: int) -> bool:
     return weight <= COMPARABLE
 
 
-def failure(v1: Figures, v2: Figures) -> str:
-    """The figure by which v2 fails at the end of a step; empty when it passes."""
+def failure(v1: Figures, v2: Figures, p95: float = P95) -> str:
+    """The figure by which v2 fails at the end of a step; empty when it passes. ``p95``: how many times v1's is fine."""
     if v2.error_rate > v1.error_rate + _ERRORS:
         return f"{_errors(v1, v2)}: more than {_ERRORS} points above"
-    if not v2.p95_s <= _P95 * v1.p95_s:  # nan, which nothing is below, does not pass
+    if not v2.p95_s <= p95 * v1.p95_s:  # nan, which nothing is below, does not pass
         return (
             f"p95 {1000 * v2.p95_s:.1f} ms of {v2.timed} requests, v1 {1000 * v1.p95_s:.1f} ms of {v1.timed}: "
-            f"{v2.p95_s / v1.p95_s:.2f} times, more than {_P95}"
+            f"{v2.p95_s / v1.p95_s:.2f} times, more than {p95}"
         )
     return ""
 

@@ -42,11 +42,15 @@ class TooThin(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Of one step: at least so long with so many requests of v2, and no longer than ``wait_s``."""
+    """Of one step: at least so long with so many requests of v2, and no longer than ``wait_s``.
+
+    ``p95``: how many times v1's v2's may be.
+    """
 
     step_s: float
     requests: int
     wait_s: float
+    p95: float
 
 
 def judged(role: str, weight: int, limits: Limits, baseline: Counts | None) -> tuple[str, Counts]:
@@ -68,7 +72,7 @@ def judged(role: str, weight: int, limits: Limits, baseline: Counts | None) -> t
         if took_s >= min(_SPREAD_S, limits.step_s):
             _stop_if(watched.silence())
     v1, v2 = watched.figures()
-    _stop_if(rule.failure(v1, v2) or watched.silence())
+    _stop_if(rule.failure(v1, v2, limits.p95) or watched.silence())
     watched.look(at_end=True)
     if status := _audited():
         raise Stopped(f"the audit is not clean: exit status {status}")
