@@ -75,16 +75,16 @@ def run(turns: Iterable[Turn], perform: Callable[[Turn], Iterator[Result]], hear
 
 
 def performed(stage: Stage, turn: Turn) -> Iterator[Result]:
-    """The observation on the stage as it is, then with each mutation."""
-    role = turn.role or None
-    with stage.changed(role, turn.row.lifted) if turn.row.lifted else stage.unchanged():
+    """The observation on the stage as it is, then with each mutation in place of the one before."""
+    with stage.changing(turn.role or None) as change:
+        change(turn.row.lifted)
         yield observed(stage, turn)
-    for mutation in turn.mutations:
-        try:
-            with stage.changed(role, turn.row.lifted, mutation.change):
+        for mutation in turn.mutations:
+            try:
+                change(turn.row.lifted, mutation.change)
                 yield _seen(stage, turn, mutation)
-        except (Exception, LabError) as exc:
-            yield _result(turn, mutation, passed=False, said=f"could not be applied: {exc!r}", seconds=0)
+            except (Exception, LabError) as exc:
+                yield _result(turn, mutation, passed=False, said=f"could not be applied: {exc!r}", seconds=0)
 
 
 def _seen(stage: Stage, turn: Turn, mutation: Mutation) -> Result:
@@ -104,7 +104,8 @@ def _seen(stage: Stage, turn: Turn, mutation: Mutation) -> Result:
 
 def again(stage: Stage, turn: Turn) -> Iterator[Result]:
     """The observation on the stage as it is, once more; layers that hide the policy are lifted from what is there."""
-    with stage.changed(turn.role or None, turn.row.lifted) if turn.row.lifted else stage.unchanged():
+    with stage.changing(turn.role or None) as change:
+        change(turn.row.lifted)
         yield observed(stage, turn, name=NO_CHANGE)
 
 

@@ -188,23 +188,23 @@ class Stage:
     # -- changing
 
     @contextmanager
-    def changed(self, role: str | None, *changes: Change | None) -> Iterator[None]:
-        """The objects changed, and everywhere known; afterwards as they were, and that known too."""
+    def changing(self, role: str | None) -> Iterator[Callable[..., None]]:
+        """Yields what makes changes to the objects as they were before, in place of those that it made last.
+
+        Each is known everywhere when it returns, and so is, afterwards, that all is as it was.
+        """
         before = dict(self._current)
-        objects = Objects(before, role or "")
-        for change in changes:
-            if change:
+
+        def to(*changes: Change | None) -> None:
+            objects = Objects(before, role or "")
+            for change in filter(None, changes):
                 change(objects)
-        try:
             self.become(objects.content, role)
-            yield
+
+        try:
+            yield to
         finally:
             self.become(before, role)
-
-    @contextmanager
-    def unchanged(self) -> Iterator[None]:
-        """As it is."""
-        yield
 
     def become(self, wanted: dict[Key, Object], role: str | None) -> None:
         """Apply what differs in the objects of ``role`` (None: of all), and wait until every proxy concerned has it."""

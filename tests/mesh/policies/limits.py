@@ -413,7 +413,7 @@ POLICIES = (
         leaves=[_LEAVES_OUT + "baseEjectionTime", _LEAVES_OUT + "interval"],
         observation=a_pod_comes_back,
         mutations=[
-            Mutation(name="after a second", change=_outliers(baseEjectionTime="1s"), seen="asked again: [0-9]\\."),
+            Mutation(name="after a second", change=_outliers(baseEjectionTime="1s"), seen=r"asked again: 1?\d\."),
             Mutation(name="ten minutes", change=_outliers(baseEjectionTime="600s"), seen="last answer", slow=True),
             Mutation(name="seen to each minute", change=_outliers(interval="60s"), seen="last answer", slow=True),
         ],

@@ -148,7 +148,7 @@ def _cut(stage: Stage, role: str, asks: dict[str, Callable[[Object], Answer]]) -
     statuses = {name: answer.status for name, answer in answers.items()}
     equal("statuses of answers that come too late", statuses, dict.fromkeys(statuses, 504))
     for name, answer in answers.items():
-        between(f"seconds until {name} is cut", answer.seconds, limit - 0.2, limit + 1.9)
+        between(f"seconds until {name} is cut", answer.seconds, limit - 0.2, limit + 4)
 
 
 def cut_at_the_ingress(stage: Stage, role: str) -> None:
