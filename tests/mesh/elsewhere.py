@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
 from deploy.lab.lab import NODE_IP
 from tests.cluster.waiting import settled
@@ -14,6 +15,17 @@ from tests.mesh import cast
 from tests.mesh.stage import Stage
 
 _RESET = struct.pack("ii", 1, 0)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """HTTPServer's own asks for the name of its address, which nobody here knows: five seconds."""
+        TCPServer.server_bind(self)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that this side ended is no error."""
 
 
 class Door:
@@ -77,7 +89,7 @@ def hanging_up(stage: Stage, role: str) -> Iterator[Door]:
             os.close(self.connection.detach())
             self.close_connection = True
 
-    server = _Quiet((NODE_IP, 0), Hangup)
+    server = _Server((NODE_IP, 0), Hangup)
     door = Door(stage, role, server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -87,13 +99,6 @@ def hanging_up(stage: Stage, role: str) -> Iterator[Door]:
         server.shutdown()
         server.server_close()
         thread.join(5)
-
-
-class _Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that this side ended is no error."""
 
 
 @contextmanager
@@ -121,7 +126,7 @@ class _Hello(BaseHTTPRequestHandler):
 @contextmanager
 def undeclared() -> Iterator[str]:
     """The address of an HTTP server that no file of the mesh declares."""
-    server = ThreadingHTTPServer((NODE_IP, 0), _Hello)
+    server = _Server((NODE_IP, 0), _Hello)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

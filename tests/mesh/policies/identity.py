@@ -150,7 +150,7 @@ def only_tokens_of_users_pass(stage: Stage, role: str) -> None:
     seen["in the address"] = sent(stage, stage.probes()[0], role, f"/{role}/x?access_token={forged}").status
     equal("statuses by token", seen, {"good": 200, **REFUSED, "in the address": 200})
     arrived = _bearing(stage, role, good).json["headers"].get("authorization")
-    equal("the application's", arrived, f"Bearer {good}")
+    equal("whether the application has it", arrived == f"Bearer {good}", True)
 
 
 def _tokens(good: str) -> dict[str, str]:
@@ -422,7 +422,7 @@ POLICIES = (
             Mutation(name="another issuer", change=_of_tokens(issuer="somebody"), seen="'good': 401"),
             Mutation(name="another's keys", change=_strangers_keys, seen="'good': 401"),
             Mutation(name="wherever it stands", change=_of_tokens(fromHeaders=[]), seen="the address': 401"),
-            Mutation(name="not handed on", change=_of_tokens(forwardOriginalToken=False), seen="application's: None"),
+            Mutation(name="not handed on", change=_of_tokens(forwardOriginalToken=False), seen="has it: False"),
         ],
         seconds=1,
     ),
