@@ -19,6 +19,7 @@ from tests.mesh.stage import Stage
 
 NOTHING = "none"
 NO_CHANGE = "an annotation"
+_THE_WHOLE = ""  # in place of a role
 _TRIES, _QUICK_S = 3, 5.0
 
 
@@ -40,7 +41,7 @@ def turns(chosen: Iterable[tuple[Policy, tuple[Mutation, ...]]], *, every_role: 
     """Each row on one leaf and one caller of its roles, whoever has least to do; the longest and pickiest first."""
     load: dict[str, float] = defaultdict(float)
     for row, mutations in sorted(chosen, key=lambda each: (len(each[0].roles), -each[0].seconds)):
-        roles = row.roles if every_role or row.everywhere else _one_of_a_kind(row, load)
+        roles = (row.roles or [_THE_WHOLE]) if every_role or row.everywhere else _one_of_a_kind(row, load)
         for number, role in enumerate(roles):
             mutated = every_role or not (row.everywhere and number)
             turn = Turn(row=row, role=role, mutations=mutations if mutated else (), is_first=not number)
@@ -50,7 +51,7 @@ def turns(chosen: Iterable[tuple[Policy, tuple[Mutation, ...]]], *, every_role: 
 
 def _one_of_a_kind(row: Policy, load: Mapping[str, float]) -> Iterator[str]:
     if not row.roles:
-        yield ""
+        yield _THE_WHOLE
     for kind in (LEAVES, CALLERS):
         mine = [role for role in row.roles if role in kind]
         if mine:

@@ -12,6 +12,7 @@ from shop.identity import issuing, keyfiles
 from tests.mesh.objects import STAGE, Key, Object
 
 _PATIENCE_S = 61  # for which a proxy still takes what has expired; roles do not
+_STRANGER = "https://accounts.example.com"
 REFUSED = {  # with which status, by what is wrong with it
     "forged": 401,
     "expired": 401,
@@ -36,14 +37,15 @@ class Signer:
 
     def refused(self, kind: str) -> str:
         """One of those in REFUSED."""
-        if kind == "forged":
-            return self.token(key=Ed25519PrivateKey.generate())
-        claims: dict[str, dict[str, object]] = {
-            "expired": {"exp": int(time.time()) - _PATIENCE_S},
-            "of another issuer": {"iss": "https://accounts.example.com"},
-            "of another audience": {"aud": "https://accounts.example.com"},
-        }
-        return self.token(**claims[kind])
+        match kind:
+            case "forged":
+                return self.token(key=Ed25519PrivateKey.generate())
+            case "expired":
+                return self.token(exp=int(time.time()) - _PATIENCE_S)
+            case "of another issuer":
+                return self.token(iss=_STRANGER)
+            case _:
+                return self.token(aud=_STRANGER)
 
 
 STAGE_USER = Signer(uuid4().hex[:16], Ed25519PrivateKey.generate())
