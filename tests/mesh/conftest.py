@@ -70,8 +70,7 @@ def findings(stage: Stage, request: pytest.FixtureRequest) -> Findings:
     rehearsal.run(turns, lambda turn: rehearsal.performed(stage, turn), heard)
     if any(item.name.startswith("test_a_change_that") for item in request.session.items):
         repeated = [turn for turn in turns if every_role or turn.is_first]
-        with stage.changing(None) as change:
-            change(rehearsal.annotated)
+        with stage.changed(None, rehearsal.annotated):
             rehearsal.run(repeated, lambda turn: rehearsal.again(stage, turn), heard)
     return Findings(_FOUND)
 

@@ -76,16 +76,16 @@ def run(turns: Iterable[Turn], perform: Callable[[Turn], Iterator[Result]], hear
 
 
 def performed(stage: Stage, turn: Turn) -> Iterator[Result]:
-    """The observation on the stage as it is, then with each mutation in place of the one before."""
-    with stage.changing(turn.role or None) as change:
-        change(turn.row.lifted)
+    """The observation on the stage as it is, then with each mutation."""
+    role = turn.role or None
+    with stage.changed(role, turn.row.lifted):
         yield observed(stage, turn)
-        for mutation in turn.mutations:
-            try:
-                change(turn.row.lifted, mutation.change)
+    for mutation in turn.mutations:
+        try:
+            with stage.changed(role, turn.row.lifted, mutation.change):
                 yield _seen(stage, turn, mutation)
-            except (Exception, LabError) as exc:
-                yield _result(turn, mutation, passed=False, said=f"could not be applied: {exc!r}", seconds=0)
+        except (Exception, LabError) as exc:
+            yield _result(turn, mutation, passed=False, said=f"could not be applied: {exc!r}", seconds=0)
 
 
 def _seen(stage: Stage, turn: Turn, mutation: Mutation) -> Result:
@@ -105,8 +105,7 @@ def _seen(stage: Stage, turn: Turn, mutation: Mutation) -> Result:
 
 def again(stage: Stage, turn: Turn) -> Iterator[Result]:
     """The observation on the stage as it is, once more; layers that hide the policy are lifted from what is there."""
-    with stage.changing(turn.role or None) as change:
-        change(turn.row.lifted)
+    with stage.changed(turn.role or None, turn.row.lifted):
         yield observed(stage, turn, name=NO_CHANGE)
 
 
@@ -170,4 +169,4 @@ def _outcome(result: Result) -> str:
     said = " ".join(result.said.split()).replace("|", "\\|")
     if result.mutation in {NOTHING, NO_CHANGE}:
         return "holds" if result.passed else f"**FAILS**: {said[:300]}"
-    return f"seen: {said[:110]}" if result.passed else f"**NOT SEEN** (wanted {result.wanted!r}): {said[-300:]}"
+    return f"seen: {said[:110]}" if result.passed else f"**NOT SEEN** (wanted {result.wanted!r}): {said[:400]}"

@@ -34,11 +34,7 @@ from tests.mesh.policy import Change
 OUTSIDE, OFFICE = "istio-ingressgateway", "istio-internalgateway"
 PROBE = "probe"  # may ask every role for everything, by a policy of the stage's own
 _SPREAD_S = 30.0
-_WATCHED_APART = {
-    "AuthorizationPolicy",
-    "PeerAuthentication",
-    "RequestAuthentication",
-}  # istiod may hear of a mark, a route, before these
+_WATCHED_WITH_MARKS = "VirtualService"  # of anything else istiod may hear after the mark that follows it
 _MANAGEMENT_S = 150.0  # of an order to a toy: longer than the longest timeout of a route
 
 
@@ -188,21 +184,15 @@ class Stage:
     # -- changing
 
     @contextmanager
-    def changing(self, role: str | None) -> Iterator[Callable[..., None]]:
-        """Yields what makes changes to the objects as they were before, in place of those that it made last.
-
-        Each is known everywhere when it returns, and so is, afterwards, that all is as it was.
-        """
+    def changed(self, role: str | None, *changes: Change | None) -> Iterator[None]:
+        """The objects changed, and everywhere known; afterwards as they were, and that known too."""
         before = dict(self._current)
-
-        def to(*changes: Change | None) -> None:
-            objects = Objects(before, role or "")
-            for change in filter(None, changes):
-                change(objects)
-            self.become(objects.content, role)
-
+        objects = Objects(before, role or "")
+        for change in filter(None, changes):
+            change(objects)
         try:
-            yield to
+            self.become(objects.content, role)
+            yield
         finally:
             self.become(before, role)
 
@@ -220,7 +210,7 @@ class Stage:
             self._api.apply(wanted[key]) if key in wanted else self._api.remove(key)
         if stale:
             self.spread(role)
-        if any(kind in _WATCHED_APART for kind, _ in stale):
+        if any(kind != _WATCHED_WITH_MARKS for kind, _ in stale):
             self.spread(role)
 
     def forget_ejections(self, role: str) -> None:

@@ -105,9 +105,10 @@ def only_the_pairs_of_the_table_pass(stage: Stage, role: str) -> None:
 
 def nobody_may_ask_by_default(stage: Stage, role: str) -> None:
     """A pod that no policy speaks of answers nobody, in the mesh or at the ingress."""
-    answers = [
-        stage.send(stage.pod(source, "v1"), {"url": f"http://{OPERATOR}:{cast.PORT}/x"})[0] for source in _sources()
-    ]
+    url = f"http://{OPERATOR}:{cast.PORT}/x"
+    for source in _sources():
+        stage.renew(stage.pod(source, "v1"), url)
+    answers = [stage.send(stage.pod(source, "v1"), {"url": url})[0] for source in _sources()]
     equal("statuses of whoever asks the operator's pod", {answer.status for answer in answers}, {403})
 
 

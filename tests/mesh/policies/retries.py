@@ -279,6 +279,13 @@ def _matching(name: str, **fields: Object) -> Change:
     return change
 
 
+def _every_write_is_keyed(objects: Objects) -> None:
+    """By its path alone: without any match, a route would be every role's that has the same host at the gateways."""
+    for each in objects.routes("keyed-write"):
+        paths = [{"uri": match["uri"]} for match in each.pop("match") if "uri" in match]
+        each.update({"match": paths} if paths else {})
+
+
 def _in_plain_text(objects: Objects) -> None:
     """The endpoint that hangs up has no certificate; the role's pods answer plain text with 403."""
     objects.traffic["tls"]["mode"] = "DISABLE"
@@ -379,7 +386,7 @@ POLICIES = (
             ),
             Mutation(
                 name="every write counts as keyed",
-                change=lambda objects: [each.pop("match") for each in objects.routes("keyed-write")],
+                change=_every_write_is_keyed,
                 seen="POST outside': 4",
             ),
             Mutation(
