@@ -75,7 +75,7 @@ def _noted(present: Manifest) -> str | None:
 def _require_pods(route: Manifest) -> None:
     role = route["metadata"]["name"].removesuffix(_VERSIONS)
     for version in {target["destination"]["subset"] for each in route["spec"]["http"] for target in each["route"]}:
-        if not any(pod.is_ready for pod in pods.of_version(role, version)):
+        if not pods.any_ready(role, version):
             raise Refused(f"{role} has no ready pod of {version}")
 
 

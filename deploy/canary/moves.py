@@ -138,8 +138,8 @@ def _migration_of(role: str) -> Object:
 
 
 def _require_ready(role: str) -> None:
-    """Weight without pods is 503s. Raises Refused."""
-    if not any(pod.is_ready for pod in pods.of_version(role, V2)):
+    """Raises Refused."""
+    if not pods.any_ready(role, V2):
         raise Refused(f"{role} v2 has no ready pod: give IMAGE=…, or look at kubectl -n shop get pods -l version=v2")
 
 

@@ -46,6 +46,11 @@ def of_version(role: str, *versions: str) -> list[Pod]:
     return selected(f"app={role}-service,version in ({','.join(versions)})")
 
 
+def any_ready(role: str, version: str) -> bool:
+    """Whether weight may be where that version is: without a ready pod it is 503s. Raises Refused."""
+    return any(pod.is_ready for pod in of_version(role, version))
+
+
 def selected(selector: str) -> list[Pod]:
     """Those that are to stay. Raises Refused."""
     found = listed("pods", f"--selector={selector}")

@@ -223,7 +223,7 @@ def _on(*names: str, **fields: object) -> Change:
     return change
 
 
-def _no_retries(*names: str) -> Change:
+def no_retries(*names: str) -> Change:
     """Without any; left out, the mesh's default would be two."""
 
     def change(objects: Objects) -> None:
@@ -311,7 +311,7 @@ POLICIES = (
         ],
         observation=reads_are_repeated,
         mutations=[
-            Mutation(name="no retries", change=_no_retries(*_READS), seen="GET outside': 1.*GET in the mesh': 1"),
+            Mutation(name="no retries", change=no_retries(*_READS), seen="GET outside': 1.*GET in the mesh': 1"),
             Mutation(name="one attempt", change=_on(*_READS, attempts=1), seen="GET outside': 2.*in the clear': 2"),
             Mutation(name="not on 503", change=_on(*_READS, retryOn="reset"), seen="GET outside': 1.*in the clear': 1"),
             Mutation(
@@ -350,7 +350,7 @@ POLICIES = (
         observation=keyed_writes_are_repeated,
         mutations=[
             Mutation(
-                name="no retries", change=_no_retries("keyed-write"), seen="POST outside': 1.*POST in the mesh': 1"
+                name="no retries", change=no_retries("keyed-write"), seen="POST outside': 1.*POST in the mesh': 1"
             ),
             Mutation(
                 name="not on 503", change=_on("keyed-write", retryOn=_ONCE), seen="POST outside': 1.*in the mesh': 1"
@@ -407,7 +407,7 @@ POLICIES = (
         roles=(*ONE_POD, "cart"),
         leaves=[*(f"leaf/* http.{name}.retries.attempts" for name in _WRITES), "caller/* http.*.retries.attempts"],
         observation=what_never_arrived_is_sent_again,
-        mutations=[Mutation(name="no attempts", change=_no_retries(), seen="503")],
+        mutations=[Mutation(name="no attempts", change=no_retries(), seen="503")],
         seconds=4,
     ),
     Policy(
