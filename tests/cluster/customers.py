@@ -50,8 +50,21 @@ def loaded(threads: int, send: Callable[[], Any]) -> Iterator[None]:
         each.result()
 
 
+def checkouts_while_pods_die(lab: Lab, shop: Shop, count: int, seed: str, *, kills: int) -> tuple[list[str], list[str]]:
+    """The numbers of at least so many orders, placed while at least so many pods are killed; and those pods' names.
+
+    A fast machine is through with the orders before enough pods are away and back; it places more.
+    """
+    with _pods_killed(lab, random.Random(seed)) as killed:
+        numbers = _checkouts(shop, count, seed)
+        while len(killed) < kills:
+            assert len(numbers) < 10 * count, f"{len(killed)} pods killed during {len(numbers)} checkouts"
+            numbers += _checkouts(shop, count // 10, f"{seed}-{len(numbers)}")
+    return numbers, killed
+
+
 @contextmanager
-def pods_killed(lab: Lab, draw: random.Random) -> Iterator[list[str]]:
+def _pods_killed(lab: Lab, draw: random.Random) -> Iterator[list[str]]:
     """A pod of the shop is killed every few seconds, drawn from all that run; yields the names of those so far."""
     ended = threading.Event()
     killed: list[str] = []
@@ -79,7 +92,7 @@ def _is_ready(pod: dict[str, Any]) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
 
 
-def checkouts(shop: Shop, count: int, seed: str) -> list[str]:
+def _checkouts(shop: Shop, count: int, seed: str) -> list[str]:
     """The numbers of so many orders, of eight customers at a time; each repeats its key until it has an answer."""
     sku = shop.product(on_hand=2 * count)
     with ThreadPoolExecutor(8) as pool:

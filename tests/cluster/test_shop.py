@@ -21,7 +21,7 @@ from deploy.lab.istio import INGRESS
 from deploy.lab.lab import ROOT, Lab
 from deploy.lab.relay import forwarded
 from shop.roles import ROLES, pairs
-from tests.cluster.customers import at_rest, checkouts, loaded, pods_killed, status
+from tests.cluster.customers import at_rest, checkouts_while_pods_die, loaded, status
 from tests.cluster.shop import audit, in_worker, pods, variables
 from tests.shop_api.browser import Browser
 from tests.shop_api.client import Api, Shop
@@ -202,11 +202,9 @@ def test_pods_killed_during_checkouts_lose_nothing(lab: Lab, shop: Shop) -> None
     """Every client repeats its key until it has an answer; then no order is stuck or parked and all books agree."""
     seed = uuid4().hex[:8]
     print(f"seed {seed}")
-    with pods_killed(lab, random.Random(seed)) as killed:
-        numbers = checkouts(shop, CHECKOUTS, seed)
+    numbers, killed = checkouts_while_pods_die(lab, shop, CHECKOUTS, seed, kills=5)
     states = at_rest(shop, numbers)
     print(f"{len(killed)} pods killed; orders: {dict(states)}")
-    assert len(killed) >= 5
     assert set(states) <= {"delivered", "rejected"}
     assert shop.staff.get("/order/orders?parked=true&limit=100").body["results"] == []
     assert audit(lab) == (0, "")

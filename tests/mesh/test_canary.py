@@ -30,7 +30,7 @@ from deploy.lab.lab import ROOT, Lab
 from deploy.local import SHOP
 from deploy.release import version
 from tests.mesh.binomial import within
-from tests.mesh.test_faults import fault
+from tests.mesh.test_faults import commanded, fault
 from tests.shop_api.client import Api, Shop, wait_for
 
 PRESENT, NEXT, MISSING = f"shop:{version()}", "shop:0.2.0", "shop:9.9.9"
@@ -149,6 +149,10 @@ class Slots:
         change = {"spec": {"template": {"spec": {"containers": [{"name": "app", **spec}]}}}}
         self.kubectl("patch", "deployment", V2, f"--patch={json.dumps(change)}")
         self.wait_for(V2)
+
+    def leave_v2_without_pods(self) -> None:
+        self.kubectl("scale", f"deployment/{V2}", "--replicas=0")
+        wait_for(lambda: self.read("deployment", V2)["status"].get("readyReplicas", 0), lambda ready: ready == 0)
 
     def wait_for(self, *names: str) -> None:
         cluster.wait_rolled_out(self._lab, SHOP, *(f"deployment/{name}" for name in names))
@@ -391,8 +395,7 @@ def test_an_image_that_is_not_there_gets_no_weight(slots: Slots) -> None:
 
 def test_no_weight_without_a_ready_pod(slots: Slots) -> None:
     slots.stand_at(0)
-    slots.kubectl("scale", f"deployment/{V2}", "--replicas=0")
-    wait_for(lambda: slots.read("deployment", V2)["status"].get("readyReplicas", 0), lambda ready: ready == 0)
+    slots.leave_v2_without_pods()
     status, output = slots.canary("shift", "product", "10")
     assert (status, slots.weight) == (1, 0)
     assert output.startswith("product v2 has no ready pod")
@@ -433,6 +436,15 @@ def test_mending_a_fault_leaves_the_weight_as_it_was(lab: Lab, slots: Slots) -> 
     with fault(lab, "slow-version"), fault(lab, "slow-version"):
         pass
     assert slots.weight == 50
+
+
+def test_a_fault_of_a_version_without_pods_is_refused(lab: Lab, slots: Slots) -> None:
+    """Customers would not find it slow, as it is meant, but away."""
+    slots.stand_at(0)
+    slots.leave_v2_without_pods()
+    before = slots.read("virtualservice", VERSIONS)["spec"]
+    assert commanded(lab, "slow-version") == (1, "product has no ready pod of v2\n")
+    assert slots.read("virtualservice", VERSIONS)["spec"] == before
 
 
 _INTRUDER = """#!/bin/sh

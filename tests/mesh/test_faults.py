@@ -27,17 +27,18 @@ ORDERS = 30
 @contextmanager
 def fault(lab: Lab, name: str) -> Iterator[None]:
     """``make fault NAME=name``, and ``make fault-clear`` afterwards."""
-    _command(lab, name)
+    assert commanded(lab, name) == (0, "")
     try:
         yield
     finally:
-        _command(lab, "clear")
+        assert commanded(lab, "clear") == (0, "")
 
 
-def _command(lab: Lab, name: str) -> None:
+def commanded(lab: Lab, name: str) -> tuple[int, str]:
+    """Exit status of ``make fault NAME=name``, and what it says of its failure."""
     command = cluster.in_network(lab, sys.executable, "-m", "deploy.faults", name)
     done = subprocess.run(command, cwd=ROOT, env=lab.environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    return done.returncode, done.stderr
 
 
 @pytest.fixture(autouse=True)

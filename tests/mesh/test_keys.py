@@ -139,6 +139,19 @@ def test_keys_change_and_no_valid_token_is_refused(lab: Lab, shop: Shop, office:
     assert f"removed {old_kid}" in "\n".join(lines)
 
 
+@pytest.mark.full
+def test_two_rotations_at_once_follow_one_another(lab: Lab, shop: Shop) -> None:
+    """Neither takes the other's new key for one that was left behind; what they retire goes with the test above."""
+    before, active = _published(shop), _signing().kid
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(rotate_keys.rotate, lab, lifetime_s=_A_DAY_S, say=print) for _ in range(2)]
+    for each in both:
+        each.result()
+    assert len(_published(shop) - before) == 2
+    assert _signing().kid not in before
+    assert active in _published(shop)
+
+
 @contextmanager
 def _deaf(lab: Lab, gateway: str) -> Iterator[None]:
     """What istiod says to a gateway is lost meanwhile, so that goes on with what it knows."""
