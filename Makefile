@@ -70,7 +70,7 @@ cluster: .venv/.lab ## As root: start a one-node Kubernetes with Istio on this m
 	@$(LAB) up
 	@exec $(PYTHON) -m deploy.install $(if $(filter short,$(LIMITS)),--short-limits)
 
-cluster-down: .venv/.lab ## End it; what was built stays in the cache, its Secrets in var/
+cluster-down: .venv/.lab ## End the cluster; what was built stays in the cache, its Secrets in var/
 	@exec $(LAB) down
 
 cluster-see: .venv/.lab ## Forward its gateways to addresses on loopback and print these
@@ -79,12 +79,12 @@ cluster-see: .venv/.lab ## Forward its gateways to addresses on loopback and pri
 cluster-sh: .venv/.lab ## A shell with kubectl, istioctl and the shop's address
 	@exec $(LAB) sh
 
-cluster-status: .venv/.lab ## Its pods, and the memory that it takes
+cluster-status: .venv/.lab ## The cluster's pods, and the memory that it takes
 	@exec $(LAB) status
 
 SUITE = $(PYTHON) -m tests.topology cluster -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/shop_api
 
-cluster-test: .venv/.lab ## Prove the running cluster and the shop on it: the suite, mTLS, policies, scaling, killed pods
+cluster-test: .venv/.lab ## Prove the running cluster and the shop on it: the suite, mTLS, policies, scaling, killed pods; leaves short time limits
 	@$(PYTHON) -m deploy.install --short-limits
 	@$(SUITE)
 	@exec $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/cluster -m "not life"
@@ -94,11 +94,11 @@ SHORT_LIMITS = $(PYTHON) -m deploy.install --short-limits --unless-there
 
 MESH_TEST = $(LAB) sh -- $(PYTHON) -m pytest -q -c tests/blackbox.ini tests/mesh $(if $(TABLE),--policies $(TABLE)) $(if $(ONLY),-k "$(ONLY)")
 
-mesh-test: .venv/.lab ## Prove every policy of istio/ on the running cluster: its test, and what makes that fail; TABLE=file for the table, ONLY=breaker
+mesh-test: .venv/.lab ## Prove every policy of istio/ on the running cluster: its test, and what makes that fail; TABLE=file for the table, ONLY=breaker; leaves short time limits
 	@$(SHORT_LIMITS)
 	@exec $(MESH_TEST) -m "not full"
 
-mesh-full: .venv/.lab ## The suite through the ingress, then the same with what takes minutes, and on every role
+mesh-full: .venv/.lab ## The suite through the ingress, then mesh-test with what takes minutes, each policy on every role that it lists
 	@$(SHORT_LIMITS)
 	@$(SUITE)
 	@exec $(MESH_TEST) --every-role
@@ -118,7 +118,7 @@ mesh-cost: .venv/.lab ## What a hop through the mesh costs, beside the same hop 
 # Elsewhere, with a KUBECONFIG of one's own: python -m deploy.canary shift|promote|rollback ROLE …
 CANARY := $(LAB) sh -- $(PYTHON) -m deploy.canary
 
-canary: .venv/.lab ## Give v2 of a role more requests for as long as it is no worse; ROLE=product WEIGHT=50 IMAGE=… STEP_S=600 REQUESTS=500 WAIT_S=… P95=1.2
+canary: .venv/.lab ## Give v2 of a role more requests for as long as it is no worse, and somebody asks it; ROLE=product WEIGHT=50 IMAGE=… STEP_S=600 REQUESTS=500 WAIT_S=… P95=1.2
 	@exec $(CANARY) shift "$(ROLE)" "$(WEIGHT)" $(if $(IMAGE),--image "$(IMAGE)") \
 		$(if $(STEP_S),--step-s "$(STEP_S)") $(if $(REQUESTS),--requests "$(REQUESTS)") $(if $(WAIT_S),--wait-s "$(WAIT_S)") $(if $(P95),--p95 "$(P95)")
 
@@ -140,7 +140,7 @@ cluster-packages: .venv/.lab ## Install Debian's packages that the cluster needs
 image: .venv/.ready ## Build the images `shop` and `servers`; ENGINE=docker|podman|buildah BASE=…
 	@$(PYTHON) -m deploy.image build
 
-push: .venv/.ready ## Tag and push them; REGISTRY=<acr>.azurecr.io
+push: .venv/.ready ## Tag and push both images; REGISTRY=<acr>.azurecr.io
 	@$(PYTHON) -m deploy.image push "$(REGISTRY)"
 
 check-deploy: .venv/.lab ## Render every overlay, check references and policies; needs no cluster

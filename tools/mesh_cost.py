@@ -54,7 +54,7 @@ class Variant:
 
 VARIANTS = (
     Variant("plain", "no sidecars", meshed=False, objects=()),
-    Variant("mesh", "as shipped: one thread, access log, own namespace only"),
+    Variant("mesh", "as in the lab: one thread, access log, own namespace only"),
     Variant("quiet", "no access log", objects=(_SCOPED, _QUIET)),
     Variant("threads", "two threads", annotations={"proxy.istio.io/config": "{concurrency: 2}"}),
     Variant("unscoped", "knows every service of the cluster", objects=()),

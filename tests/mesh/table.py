@@ -38,7 +38,7 @@ ELSEWHERE: tuple[Elsewhere, ...] = (
     ),
     Elsewhere(
         proof="fault-abort",
-        test=_FAULTS + "half_of_payments_answers_lost_is_202_and_decided_later",
+        test=_FAULTS + "half_of_the_calls_to_payment_refused_is_202_and_decided_later",
         leaves=["leaf/mesh http.fault.fault.abort.*"],
     ),
     Elsewhere(

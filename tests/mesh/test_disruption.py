@@ -53,7 +53,7 @@ def _istiods(lab: Lab) -> int:
 
 
 def test_chaos_in_the_mesh_loses_nothing(lab: Lab, shop: Shop) -> None:
-    """Pods killed at random and half of payment's answers lost, during 1,000 checkouts; then all books agree."""
+    """Pods killed at random and half of the calls to payment refused, during 1,000 checkouts; then all books agree."""
     seed = uuid4().hex[:8]
     print(f"seed {seed}")
     with fault(lab, "abort-payment"):

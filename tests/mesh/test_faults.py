@@ -96,7 +96,7 @@ def test_a_delay_of_inventory_slows_what_asks_it_and_nothing_else(lab: Lab, shop
     settled(is_slow, False)
 
 
-def test_half_of_payments_answers_lost_is_202_and_decided_later(lab: Lab, shop: Shop) -> None:
+def test_half_of_the_calls_to_payment_refused_is_202_and_decided_later(lab: Lab, shop: Shop) -> None:
     sku = shop.product(on_hand=3 * ORDERS)
 
     def buy(key: object) -> Answer:
