@@ -2,7 +2,10 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import pytest
 
@@ -10,10 +13,40 @@ from deploy.lab import processes
 from deploy.lab.istio import INGRESS, INTERNAL, PUBLIC
 from deploy.lab.lab import Lab, LabError
 from deploy.lab.relay import forwarded
+from shop.identity import issuing
 from tests.cluster import toys as services
+from tests.cluster.customers import answered
 from tests.cluster.shop import variables
 from tests.cluster.toys import Toys
-from tests.shop_api.client import Api, Shop
+from tests.shop_api.client import Answer, Api, Shop
+
+
+class SignedIn(Mapping[str, str]):
+    """The headers of somebody who signs in again when a token is half its life old."""
+
+    def __init__(self, sign_in: Callable[[], Answer]) -> None:
+        self._sign_in = sign_in
+        self._lock = threading.Lock()
+        self._headers: dict[str, str] = {}
+        self._until = 0.0
+
+    def __getitem__(self, name: str) -> str:
+        with self._lock:
+            if time.monotonic() > self._until:
+                self._renew()
+            return self._headers[name]
+
+    def _renew(self) -> None:
+        token = answered(self._sign_in)
+        assert token.status == 200, token
+        self._headers["Authorization"] = f"Bearer {token.body['access']}"
+        self._until = time.monotonic() + issuing.LIFETIME_S / 2
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("Authorization",))
+
+    def __len__(self) -> int:
+        return 1
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +76,7 @@ def shop(lab: Lab) -> Iterator[Shop]:
     with forwarded(lab, f"{INGRESS}/{PUBLIC}", 443) as (host, port):
         anyone = Api(f"https://{host}:{port}")
         sign_in = {"email": known["SHOP_STAFF_EMAIL"], "password": known["SHOP_STAFF_PASSWORD"]}
-        token = anyone.post("/user/token", sign_in)
-        assert token.status == 200, token
-        yield Shop(anyone=anyone, staff=anyone.and_headers(Authorization=f"Bearer {token.body['access']}"))
+        yield Shop(anyone=anyone, staff=Api(anyone.base_url, SignedIn(partial(anyone.post, "/user/token", sign_in))))
 
 
 @pytest.fixture(scope="session")

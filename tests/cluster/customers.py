@@ -1,5 +1,6 @@
 """Customers in the cluster, while something happens to it: load, checkouts, and pods that are killed."""
 
+import itertools
 import random
 import threading
 import time
@@ -20,6 +21,9 @@ from tests.shop_api.client import Answer, Shop, wait_for
 
 _KILL_EVERY_S = 10
 _AWAY_AT_ONCE = 2  # pods: on two cores one is back after half a minute, and many away at once is another test
+_KILLED_WITHIN_S = 1200
+_CUSTOMERS = 8
+_PLENTY = 100_000  # units: more than there are orders
 _KILLED = "app.kubernetes.io/component in (web, worker)"
 
 
@@ -46,20 +50,31 @@ def loaded(threads: int, send: Callable[[], Any]) -> Iterator[None]:
             yield
         finally:
             ended.set()
-    for each in clients:
-        each.result()
+            for each in clients:
+                each.result()
 
 
 def checkouts_while_pods_die(lab: Lab, shop: Shop, count: int, seed: str, *, kills: int) -> tuple[list[str], list[str]]:
     """The numbers of at least so many orders, placed while at least so many pods are killed; and those pods' names.
 
-    A fast machine is through with the orders before enough pods are away and back; it places more.
+    Of eight customers at a time; each repeats its key until it has an answer. A fast machine is through with the
+    orders before enough pods are away and back: it places more.
     """
-    with _pods_killed(lab, random.Random(seed)) as killed:
-        numbers = _checkouts(shop, count, seed)
-        while len(killed) < kills:
-            assert len(numbers) < 10 * count, f"{len(killed)} pods killed during {len(numbers)} checkouts"
-            numbers += _checkouts(shop, count // 10, f"{seed}-{len(numbers)}")
+    sku = shop.product(on_hand=_PLENTY)
+    places = itertools.count()  # the next is drawn by one thread at a time
+    end = time.monotonic() + _KILLED_WITHIN_S
+
+    def customer(killed: list[str]) -> list[str]:
+        mine = []
+        for place in places:
+            if place >= count and len(killed) >= kills:
+                break
+            assert time.monotonic() < end, f"{place} orders, {len(killed)} pods killed in {_KILLED_WITHIN_S} s"
+            mine.append(_checkout(shop, sku, f"{seed}-{place}"))
+        return mine
+
+    with _pods_killed(lab, random.Random(seed)) as killed, ThreadPoolExecutor(_CUSTOMERS) as pool:
+        numbers = [number for mine in pool.map(customer, [killed] * _CUSTOMERS) for number in mine]
     return numbers, killed
 
 
@@ -70,12 +85,13 @@ def _pods_killed(lab: Lab, draw: random.Random) -> Iterator[list[str]]:
     killed: list[str] = []
 
     def kill() -> None:
+        delete = ("-n", local.SHOP, "delete", "pod", "--ignore-not-found", "--grace-period=0", "--force")
         while not ended.is_set():
             found = pods(lab, _KILLED)
             running = [pod["metadata"]["name"] for pod in found if _is_ready(pod)]
             if len(found) - len(running) < _AWAY_AT_ONCE:
                 victim = draw.choice(running)
-                cluster.kubectl(lab, "-n", local.SHOP, "delete", "pod", victim, "--grace-period=0", "--force")
+                cluster.kubectl(lab, *delete, victim)
                 killed.append(victim)
             ended.wait(_KILL_EVERY_S)
 
@@ -85,18 +101,11 @@ def _pods_killed(lab: Lab, draw: random.Random) -> Iterator[list[str]]:
             yield killed
         finally:
             ended.set()
-    killing.result()
+            killing.result()  # first: if it broke, that is why too few were killed
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
-
-
-def _checkouts(shop: Shop, count: int, seed: str) -> list[str]:
-    """The numbers of so many orders, of eight customers at a time; each repeats its key until it has an answer."""
-    sku = shop.product(on_hand=2 * count)
-    with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda each: _checkout(shop, sku, f"{seed}-{each}"), range(count)))
 
 
 def at_rest(shop: Shop, numbers: list[str]) -> Counter[str]:
@@ -131,10 +140,10 @@ def answered(send: Callable[[], Answer], within_s: float = 180) -> Answer:
 
 def _at_rest(shop: Shop, number: str) -> str:
     """The state in which an order ends."""
-    return str(
-        wait_for(
-            lambda: answered(partial(shop.staff.get, f"/order/orders/{number}")).body["status"],
-            lambda state: state in {"delivered", "rejected"},
-            within_s=180,
-        )
-    )
+
+    def state() -> str:
+        answer = answered(partial(shop.staff.get, f"/order/orders/{number}"))
+        assert answer.status == 200, answer
+        return str(answer.body["status"])
+
+    return wait_for(state, lambda state: state in {"delivered", "rejected"}, within_s=180)

@@ -13,6 +13,6 @@ def settled(ask: Callable[[], Any], wanted: Any, *, times: int = 3, within_s: fl
     while in_a_row < times:
         answer = ask()
         in_a_row = in_a_row + 1 if answer == wanted else 0
-        assert time.monotonic() < deadline, f"wanted {wanted!r}, last answer {answer!r}"
+        assert in_a_row == times or time.monotonic() < deadline, f"wanted {wanted!r}, last answer {answer!r}"
         if not in_a_row:
             time.sleep(_POLL_S)
