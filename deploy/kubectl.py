@@ -6,6 +6,8 @@ from typing import Any
 
 from deploy.local import SHOP
 
+_WITHIN_S = 60.0  # an API server that does not answer is no reason to wait for ever
+
 Object = dict[str, Any]
 
 
@@ -13,7 +15,7 @@ class Refused(Exception):
     """Why something is not done, in one line: kubectl's own words, or the caller's."""
 
 
-def kubectl(*arguments: str, input: str | None = None, within_s: float | None = None) -> str:
+def kubectl(*arguments: str, input: str | None = None, within_s: float = _WITHIN_S) -> str:
     """What it prints. Raises Refused with its last line, or when it takes longer than ``within_s``."""
     command = ["kubectl", "--namespace", SHOP, *arguments]
     try:

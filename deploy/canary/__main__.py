@@ -50,9 +50,16 @@ def _reported(role: str, act: Callable[[], None]) -> int:
     except weights.Changed as changed:
         return _said(str(changed), _STOPPED)
     except TooThin as thin:
-        return _said(f"{role} v2 stays at {weights.present(role)} %, too few requests: {thin}", _TOO_THIN)
+        return _said(f"{role} v2 stays at {_present(role)}, too few requests: {thin}", _TOO_THIN)
     except KeyboardInterrupt:
-        return _said(f"interrupted: {role} v2 stays at {weights.present(role)} %", _INTERRUPTED)
+        return _said(f"interrupted: {role} v2 stays at {_present(role)}", _INTERRUPTED)
+
+
+def _present(role: str) -> str:
+    try:
+        return f"{weights.present(role)} %"
+    except Refused as refusal:
+        return f"a weight that could not be read ({refusal})"
 
 
 def _said(line: str, status: int) -> int:
@@ -99,7 +106,7 @@ def _positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"seconds above 0 are wanted, not {text!r}")
+        raise argparse.ArgumentTypeError(f"a number above 0 is wanted, not {text!r}")
     return number
 
 

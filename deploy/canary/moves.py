@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from deploy.canary import pods, rule, slots, step, weights
-from deploy.canary.pods import V2
+from deploy.canary.pods import V2, Health
 from deploy.canary.slots import Object
 from deploy.canary.step import Limits, Stopped
 from deploy.kubectl import Refused, kubectl, listed, read
 
 _MANAGER = "--field-manager=canary"
+_REVISION = "deployment.kubernetes.io/revision"
 _MIGRATED_WITHIN_S = 1800
 _READY_WITHIN_S = 300
 _QUIET_WITHIN_S = 60  # a weight has spread after 0.4 s, seldom 2
@@ -26,15 +27,16 @@ def shift(role: str, wanted: int, limits: Limits, image: str | None) -> None:
     if image:
         _make(role, image, at)
     _require_ready(role)
-    baseline = None
+    baseline, health = None, Health()
     for weight in rule.walk(at, wanted):
         _scale(role, weight)
-        weights.write(role, weight, expected=at)
-        at = weight
         try:
-            line, v1 = step.judged(role, weight, limits, baseline)
+            step.require_well(role, health)  # before customers meet it: what they do to it is seen from here on
+            weights.write(role, weight, expected=at)
+            at = weight
+            line, v1 = step.judged(role, weight, limits, baseline, health)
         except Stopped as stopped:
-            _take_back(role, weight, stopped)
+            _take_back(role, at, stopped)
             raise
         print(f"{role} {weight:3} %: {line}: passed", flush=True)
         baseline = v1 if rule.is_comparable(weight) else baseline
@@ -50,7 +52,7 @@ def promote(role: str) -> None:
     weight, image = weights.present(role), _image_of_v2(role)
     if weight == 100:
         _require_ready(role)
-    elif weight or not _runs_all(role, image):
+    elif weight or not _is_begun(role, image):
         raise Refused(f"{role} v2 stands at {weight} %, and is promoted from 100 % only: make canary WEIGHT=100")
     with _at_least_v2s_pods(role):
         if weight:
@@ -112,9 +114,9 @@ def _image_of_v2(role: str) -> str:
 
 def _migrate(role: str, image: str) -> None:
     """Expand first: the schema is never behind the code that meets it. Raises Refused."""
-    live = _migration_of(role)
     name = f"{role}-migrate-canary"
-    kubectl("delete", "job", name, "--ignore-not-found", "--wait=true")
+    live = _migration_of(role, other_than=name)
+    kubectl("delete", "job", name, "--ignore-not-found", "--cascade=foreground")  # a pod of before tells nothing now
     kubectl("create", "--filename=-", input=json.dumps(slots.migration(live, image, name)))
 
     def is_done() -> bool:
@@ -128,10 +130,11 @@ def _migrate(role: str, image: str) -> None:
     kubectl("delete", "job", name)
 
 
-def _migration_of(role: str) -> Object:
-    """The newest of its live Jobs."""
+def _migration_of(role: str, *, other_than: str) -> Object:
+    """The newest of its live Jobs; ``other_than`` is that of a candidate that failed. Raises Refused."""
     jobs = listed("jobs", "--selector=app.kubernetes.io/component=migrate")
-    own = [job for job in jobs if job["spec"]["template"]["metadata"]["labels"].get("role") == role]
+    kept = [job for job in jobs if job["metadata"]["name"] != other_than]
+    own = [job for job in kept if job["spec"]["template"]["metadata"]["labels"].get("role") == role]
     if not own:
         raise Refused(f"{role} has no migrate Job to make another of: apply its manifests")
     return max(own, key=lambda job: str(job["metadata"]["creationTimestamp"]))
@@ -163,8 +166,9 @@ def _stable(role: str) -> tuple[str, str]:
     return f"{role}-service-v1", f"{role}-worker"
 
 
-def _runs_all(role: str, image: str) -> bool:
-    return all(slots.image_of(read("deployment", name)) == image for name in _stable(role))
+def _is_begun(role: str, image: str) -> bool:
+    """Whether a promotion of ``image`` has come so far that every Deployment runs it, and has not ended."""
+    return all(slots.before(read("deployment", name), image) for name in _stable(role))
 
 
 def _take_over(role: str, image: str) -> None:
@@ -226,27 +230,41 @@ def _wait_until_quiet(role: str) -> None:
     seen: list[object] = []
 
     def is_quiet() -> bool:
-        seen.append([step.metrics(pod) for pod in pods.of_version(role, V2)])
+        counts = [step.metrics_if_any(pod) for pod in pods.of_version(role, V2)]
+        seen.append(counts if None not in counts else object())  # equal to no other look
         return len(seen) >= _QUIET_LOOKS and all(counts == seen[-1] for counts in seen[-_QUIET_LOOKS:])
 
     _wait(f"{role} v2 gets no more requests", is_quiet, within_s=_QUIET_WITHIN_S)
 
 
 def _wait_rolled_out(name: str, selector: str) -> None:
-    """Until every pod is of the newest template and ready. Raises Refused, at once if that cannot be."""
+    """Until every pod is of the newest template and ready. Raises Refused, at once if that cannot be.
+
+    Pods of the template before stay until then, hopeless or not: they say nothing of it.
+    """
 
     def is_done() -> bool:
         found = read("deployment", name)
-        _require_hope(selector)
+        if found["status"].get("observedGeneration") != found["metadata"]["generation"]:
+            return False
+        _require_hope(f"{selector},pod-template-hash={_newest_template(found, selector)}")
         return _is_rolled_out(found)
 
     _wait(f"deployment/{name}", is_done, within_s=_READY_WITHIN_S)
 
 
+def _newest_template(deployment: Object, selector: str) -> str:
+    """The hash that its newest pods bear; empty while there is no such ReplicaSet. Raises Refused."""
+    newest = deployment["metadata"]["annotations"][_REVISION]
+    for each in listed("replicasets", f"--selector={selector}"):
+        if each["metadata"]["annotations"].get(_REVISION) == newest:
+            return str(each["metadata"]["labels"]["pod-template-hash"])
+    return ""
+
+
 def _is_rolled_out(deployment: Object) -> bool:
     status, wanted = deployment["status"], deployment["spec"]["replicas"]
-    counted = {status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")}
-    return bool(status.get("observedGeneration") == deployment["metadata"]["generation"] and counted == {wanted})
+    return {status.get(name, 0) for name in ("replicas", "updatedReplicas", "readyReplicas")} == {wanted}
 
 
 def _require_hope(selector: str) -> None:

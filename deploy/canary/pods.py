@@ -59,18 +59,18 @@ def selected(selector: str) -> list[Pod]:
 
 @dataclass
 class Health:
-    """What was seen of v2's pods in one step."""
+    """What was seen of v2's pods in one walk, from before its first weight."""
 
     _restarts: dict[str, int] = field(default_factory=dict)  # when the pod was first seen ready
 
     def failure(self, pods: list[Pod], *, at_end: bool = False) -> str:
-        """What is wrong with them now; empty when nothing is. A pod that only just starts may, until the end."""
+        """What is wrong with them now; empty when nothing is. A pod that only just starts may, until the step's end."""
         for pod in pods:
             if pod.is_ready:
                 self._restarts.setdefault(pod.name, pod.restarts)
             was_ready = pod.name in self._restarts
             if was_ready and pod.restarts > self._restarts[pod.name]:
-                return f"pod {pod.name} was restarted in this step"
+                return f"pod {pod.name} was restarted"
             if not pod.is_ready and (was_ready or at_end or pod.hopeless):
                 return f"pod {pod.name} is not ready{f', {pod.hopeless}' if pod.hopeless else ''}"
         return "" if any(pod.is_ready for pod in pods) else "no pod is ready"

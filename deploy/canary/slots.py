@@ -56,10 +56,8 @@ def migration(job: Object, image: str, name: str) -> Object:
 
 
 def promoted(workload: Object, image: str) -> Object:
-    """A strategic merge patch that brings ``image`` to a live workload, which may have it already."""
-    old = image_of(workload)
-    note = {} if old == image else _noted(IMAGE_BEFORE, old)
-    return _released(workload, image) | note
+    """A strategic merge patch that brings ``image`` to a live workload, which may have it already, even by this."""
+    return _released(workload, image) | _noted(IMAGE_BEFORE, before(workload, image) or image_of(workload))
 
 
 def before(workload: Object, image: str) -> str:

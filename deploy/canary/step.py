@@ -53,13 +53,18 @@ class Limits:
     p95: float
 
 
-def judged(role: str, weight: int, limits: Limits, baseline: Counts | None) -> tuple[str, Counts]:
+def require_well(role: str, health: Health) -> None:
+    """Look at v2's pods. Raises Stopped, Refused."""
+    _stop_if(health.failure(pods.of_version(role, V2)))
+
+
+def judged(role: str, weight: int, limits: Limits, baseline: Counts | None, health: Health) -> tuple[str, Counts]:
     """Watch a step and judge it; its figures in a line, and v1's counts, which ``baseline`` are of an earlier step.
 
-    Raises Stopped, TooThin, weights.Changed, Refused.
+    ``health`` is of the whole walk. Raises Stopped, TooThin, weights.Changed, Refused.
     """
     began = time.monotonic()
-    watched = _Watched(role, weight, None if rule.is_comparable(weight) else baseline)
+    watched = _Watched(role, weight, None if rule.is_comparable(weight) else baseline, health)
     while (took_s := time.monotonic() - began) < limits.step_s or watched.enough() < limits.requests:
         if took_s >= limits.wait_s:
             raise TooThin(
@@ -73,17 +78,20 @@ def judged(role: str, weight: int, limits: Limits, baseline: Counts | None) -> t
             _stop_if(watched.silence())
     v1, v2 = watched.figures()
     _stop_if(rule.failure(v1, v2, limits.p95) or watched.silence())
-    watched.look(at_end=True)
+    while not watched.look(at_end=True):
+        time.sleep(_POLL_S)
     if status := _audited():
         raise Stopped(f"the audit is not clean: exit status {status}")
     return f"v2 {v2}; v1 {v1}; {took_s:.0f} s", watched.v1
 
 
-def metrics(pod: Pod) -> Counts:
-    """What its customers' requests have counted until now. Raises Refused."""
+def metrics_if_any(pod: Pod) -> Counts | None:
+    """What its customers' requests have counted until now; None if it cannot be read, as one that is just going."""
     program = ("python3.11", "-I", "-S", "-c", _READ)
-    text = kubectl("exec", pod.name, "--container=app", "--", *program, within_s=_EXEC_S)
-    return counted.parse(text)
+    try:
+        return counted.parse(kubectl("exec", pod.name, "--container=app", "--", *program, within_s=_EXEC_S))
+    except Refused:
+        return None
 
 
 def _audited() -> int:
@@ -97,11 +105,10 @@ def _stop_if(failure: str) -> None:
 
 
 class _Watched:
-    """Counters of both versions since the step began, and the health of v2's pods."""
+    """Counters of both versions since the step began; the health of v2's pods since the walk did."""
 
-    def __init__(self, role: str, weight: int, baseline: Counts | None) -> None:
-        self._role, self._weight, self._baseline = role, weight, baseline
-        self._health = Health()
+    def __init__(self, role: str, weight: int, baseline: Counts | None, health: Health) -> None:
+        self._role, self._weight, self._baseline, self._health = role, weight, baseline, health
         self._failed = 0
         self._is_short = False  # a pod of v2 could not be read in the last look; _began_short: in the first
         found = pods.of_version(role, V1, V2)
@@ -132,8 +139,8 @@ class _Watched:
         _, v2 = self.figures()
         return rule.silence(counted.served(self._meanwhile[V1].grown), v2.requests, self._weight)
 
-    def look(self, *, at_end: bool = False) -> None:
-        """Read every pod. Raises Stopped, Changed; Refused when kubectl has failed several times in a row."""
+    def look(self, *, at_end: bool = False) -> bool:
+        """Read every pod; False if kubectl failed. Raises Stopped, Changed; Refused if it failed too often in a row."""
         try:
             weights.require(self._role, self._weight)
             found = pods.of_version(self._role, V1, V2)
@@ -142,25 +149,19 @@ class _Watched:
             self._failed += 1
             if self._failed >= _FAILED_LOOKS:
                 raise
-            return
+            return False
         _stop_if(self._health.failure([pod for pod in found if pod.version == V2], at_end=at_end))
         self._read(pod for pod in found if pod.is_running)
+        return True
 
     def _read(self, found: Iterable[Pod]) -> int:
-        """Count on; how many pods could be read: one that is just going cannot."""
+        """Count on; how many pods could be read."""
         running = list(found)
         with ThreadPoolExecutor(_EXECS) as pool:
-            counts = list(pool.map(_metrics_if_any, running))
+            counts = list(pool.map(metrics_if_any, running))
         for pod, read in zip(running, counts, strict=True):
             if read is not None:
                 self._meanwhile[pod.version].read(pod.name, read)
         missed = [pod for pod, read in zip(running, counts, strict=True) if read is None]
         self._is_short = any(pod.version == V2 for pod in missed)
         return len(running) - len(missed)
-
-
-def _metrics_if_any(pod: Pod) -> Counts | None:
-    try:
-        return metrics(pod)
-    except Refused:
-        return None

@@ -28,7 +28,7 @@ def test_pods_that_stay_ready_are_well() -> None:
 def test_a_restart_stops_at_once() -> None:
     health = Health()
     health.failure([_pod()])
-    assert health.failure([_pod(restarts=1)]) == "pod a was restarted in this step"
+    assert health.failure([_pod(restarts=1)]) == "pod a was restarted"
 
 
 def test_a_pod_that_is_no_longer_ready_stops_at_once() -> None:

@@ -34,9 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def stage(lab: Lab, pytestconfig: pytest.Config) -> Iterator[Stage]:
     """The mesh's files in a namespace of their own, with toys. Made anew, and removed in the end."""
-    yield start(lab)
-    if not pytestconfig.getoption("--keep-stage"):
-        remove(lab)
+    try:
+        yield start(lab)
+    finally:
+        if not pytestconfig.getoption("--keep-stage"):
+            remove(lab)
 
 
 class Findings:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from deploy.lab.lab import LabError
 from tests.mesh.objects import CALLERS, LEAVES, Objects
@@ -77,15 +78,18 @@ def run(turns: Iterable[Turn], perform: Callable[[Turn], Iterator[Result]], hear
 
 def performed(stage: Stage, turn: Turn) -> Iterator[Result]:
     """The observation on the stage as it is, then with each mutation."""
-    role = turn.role or None
-    with stage.changed(role, turn.row.lifted):
-        yield observed(stage, turn)
+    yield _applied(stage, turn, None, lambda: observed(stage, turn))
     for mutation in turn.mutations:
-        try:
-            with stage.changed(role, turn.row.lifted, mutation.change):
-                yield _seen(stage, turn, mutation)
-        except (Exception, LabError) as exc:
-            yield _result(turn, mutation, passed=False, said=f"could not be applied: {exc!r}", seconds=0)
+        yield _applied(stage, turn, mutation, partial(_seen, stage, turn, mutation))
+
+
+def _applied(stage: Stage, turn: Turn, mutation: Mutation | None, observe: Callable[[], Result]) -> Result:
+    """What is observed with the mutation; where it does not spread in time, that is what came of it."""
+    try:
+        with stage.changed(turn.role or None, turn.row.lifted, mutation and mutation.change):
+            return observe()
+    except (Exception, LabError) as exc:
+        return _result(turn, mutation, passed=False, said=f"could not be applied: {exc!r}", seconds=0)
 
 
 def _seen(stage: Stage, turn: Turn, mutation: Mutation) -> Result:
@@ -105,11 +109,12 @@ def _seen(stage: Stage, turn: Turn, mutation: Mutation) -> Result:
 
 def again(stage: Stage, turn: Turn) -> Iterator[Result]:
     """The observation on the stage as it is, once more; layers that hide the policy are lifted from what is there."""
-    with stage.changed(turn.role or None, turn.row.lifted):
-        yield observed(stage, turn, name=NO_CHANGE)
+    result = _applied(stage, turn, None, lambda: observed(stage, turn))
+    result.mutation = NO_CHANGE
+    yield result
 
 
-def observed(stage: Stage, turn: Turn, mutation: Mutation | None = None, name: str = NOTHING) -> Result:
+def observed(stage: Stage, turn: Turn, mutation: Mutation | None = None) -> Result:
     """A mutation is seen if the observation fails, and says what the mutation should make it say."""
     began = time.monotonic()
     failure, error = "", ""
@@ -123,9 +128,7 @@ def observed(stage: Stage, turn: Turn, mutation: Mutation | None = None, name: s
     if mutation:
         passed = not error and bool(failure) and bool(re.search(mutation.seen, failure, re.DOTALL))
         return _result(turn, mutation, passed=passed, said=error or failure or "not seen", seconds=seconds)
-    result = _result(turn, None, passed=not (error or failure), said=error or failure, seconds=seconds)
-    result.mutation = name
-    return result
+    return _result(turn, None, passed=not (error or failure), said=error or failure, seconds=seconds)
 
 
 def _result(turn: Turn, mutation: Mutation | None, *, passed: bool, said: str, seconds: float) -> Result:

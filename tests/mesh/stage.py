@@ -201,17 +201,21 @@ class Stage:
         with self._changing:
             mine = [key for key in {*wanted, *self._current} if role in (None, role_of(key))]
             stale = [key for key in mine if wanted.get(key) != self._current.get(key)]
-            for key in stale:
-                if key in wanted:
-                    self._current[key] = wanted[key]
-                else:
-                    del self._current[key]
         for key in stale:
-            self._api.apply(wanted[key]) if key in wanted else self._api.remove(key)
+            self._put(key, wanted.get(key))
         if stale:
             self.spread(role)
         if any(kind != _WATCHED_WITH_MARKS for kind, _ in stale):
             self.spread(role)
+
+    def _put(self, key: Key, wanted: Object | None) -> None:
+        """None: away with it."""
+        self._api.apply(wanted) if wanted else self._api.remove(key)
+        with self._changing:
+            if wanted:
+                self._current[key] = wanted
+            else:
+                del self._current[key]
 
     def forget_ejections(self, role: str) -> None:
         """A cluster that changes is made anew, and knows nothing of the past."""
@@ -285,6 +289,7 @@ def start(lab: Lab) -> Stage:
     folder = lab.folder / "stage"
     folder.mkdir(mode=0o700, exist_ok=True)
     authority = Authority.of(folder)
+    _wait_for_removal(lab)
     cluster.apply(lab, cast.namespace())
     originals = moved(rendered(lab)) | tokens.checked()
     cluster.apply(lab, *cast.services(), *cast.workloads(), *cast.policies(), *_certificates(authority, folder))
@@ -293,6 +298,13 @@ def start(lab: Lab) -> Stage:
     stage.remove(*(cast.endpoint(role, NODE_IP, 1) for role in ROLES))  # of a run that was killed
     stage.become(originals, None)
     return stage
+
+
+def _wait_for_removal(lab: Lab) -> None:
+    """Of the stage before, if that is just going."""
+    going = "--output=jsonpath={.metadata.deletionTimestamp}"
+    if cluster.kubectl(lab, "get", "namespace", STAGE, "--ignore-not-found", going):
+        cluster.kubectl(lab, "wait", "--for=delete", f"namespace/{STAGE}", "--timeout=180s")
 
 
 def remove(lab: Lab) -> None:

@@ -15,7 +15,7 @@ from base64 import b64decode
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ V1, V2, WORKER, VERSIONS = "product-service-v1", "product-service-v2", "product-
 JUDGED = ("--step-s", "5", "--requests", "100", "--wait-s", "150")
 ALIKE = (*JUDGED, "--p95", "5")  # of few requests, on two busy cores, equal versions may well be twice apart
 _CUSTOMERS = 3
+_ENDED_WITHIN_S = 900
 
 pytestmark = pytest.mark.full
 
@@ -105,21 +106,28 @@ class Slots:
     def __init__(self, lab: Lab, role: str = "product") -> None:
         self._lab, self._role = lab, role
         self.names = (f"{role}-service-v1", f"{role}-service-v2", f"{role}-worker")
+        self.migration = f"{role}-migrate-canary"
 
     def canary(self, *arguments: str, path: Path | None = None) -> tuple[int, str]:
         """Exit status and output; ``path`` comes first on PATH."""
         with self.begun(*arguments, path=path) as running:
-            output, _ = running.communicate()
+            output, _ = running.communicate(timeout=_ENDED_WITHIN_S)
         print(output, end="")
         return running.returncode, output
 
-    def begun(self, *arguments: str, path: Path | None = None) -> "subprocess.Popen[str]":
+    @contextmanager
+    def begun(self, *arguments: str, path: Path | None = None) -> Iterator["subprocess.Popen[str]"]:
+        """The command, running; killed if it still does so in the end."""
         command = cluster.in_network(self._lab, sys.executable, "-m", "deploy.canary", *arguments)
         environment = self._lab.environment()
         if path:
             environment["PATH"] = f"{path}:{environment['PATH']}"
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
+        with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as running:
+            try:
+                yield running
+            finally:
+                running.kill()
 
     def kubectl(self, *arguments: str, input: str | None = None) -> str:
         return cluster.kubectl(self._lab, "-n", SHOP, *arguments, input=input)
@@ -153,6 +161,11 @@ class Slots:
     def leave_v2_without_pods(self) -> None:
         self.kubectl("scale", f"deployment/{V2}", "--replicas=0")
         wait_for(lambda: self.read("deployment", V2)["status"].get("readyReplicas", 0), lambda ready: ready == 0)
+
+    def waits_of_v2(self) -> str:
+        """What its containers wait for."""
+        path = "--output=jsonpath={.items[*].status.containerStatuses[*].state.waiting.reason}"
+        return self.kubectl("get", "pods", "--selector=app=product-service,version=v2", path)
 
     def wait_for(self, *names: str) -> None:
         cluster.wait_rolled_out(self._lab, SHOP, *(f"deployment/{name}" for name in names))
@@ -199,18 +212,24 @@ def as_they_were(lab: Lab, slots: Slots) -> Iterator[Slots]:
     weight, (minimum, _) = slots.weight, slots.minimum
     was = {name: slots.read("deployment", name) for name in slots.names if slots.exists(name)}
     cluster.ctr(lab, "images", "tag", "--force", cluster.full_name(PRESENT), cluster.full_name(NEXT))
-    yield slots
-    slots.stand_at(0)
-    change = {"metadata": {"annotations": {MINIMUM_BEFORE: None}}, "spec": {"minReplicas": minimum}}
-    slots.merge("hpa", slots.names[0], change)
-    for name in slots.names:
-        if name not in was:
-            slots.kubectl("delete", "deployment", name, "--ignore-not-found")
-    for deployment in was.values():
-        slots.put(deployment)
-    slots.wait_for(*was)
-    slots.stand_at(weight)
-    cluster.ctr(lab, "images", "remove", cluster.full_name(NEXT))
+    with ExitStack() as afterwards:  # from the last to the first, whatever becomes of any
+        afterwards.callback(cluster.ctr, lab, "images", "remove", cluster.full_name(NEXT))
+        afterwards.callback(slots.stand_at, weight)
+        afterwards.callback(slots.wait_for, *was)
+        for deployment in was.values():
+            afterwards.callback(slots.put, deployment)
+        for name in slots.names:
+            if name not in was:
+                afterwards.callback(slots.kubectl, "delete", "deployment", name, "--ignore-not-found")
+        afterwards.callback(slots.merge, "hpa", slots.names[0], _least(minimum))
+        afterwards.callback(slots.kubectl, "delete", "job", slots.migration, "--ignore-not-found")
+        afterwards.callback(slots.stand_at, 0)
+        yield slots
+
+
+def _least(pods: int) -> dict[str, Any]:
+    """A patch of an autoscaler that no promotion has anything to do with."""
+    return {"metadata": {"annotations": {MINIMUM_BEFORE: None}}, "spec": {"minReplicas": pods}}
 
 
 def test_v2_goes_up_step_by_step_and_its_figures_are_told(slots: Slots, shop: Shop, page: str) -> None:
@@ -327,11 +346,13 @@ def test_another_weight_ends_a_promotion_too(slots: Slots) -> None:
     assert [slots.image_of(name) for name in (V1, WORKER)] == [PRESENT, PRESENT]
 
 
-def test_v2_is_promoted_from_100_per_cent_only(slots: Slots) -> None:
-    slots.stand_at(50)
+@pytest.mark.parametrize("weight", [0, 50])
+def test_v2_is_promoted_from_100_per_cent_only(slots: Slots, weight: int) -> None:
+    """Also where both versions have the same image, as the shop ships: that is no promotion that was killed."""
+    slots.stand_at(weight)
     status, output = slots.canary("promote", "product")
-    assert (status, slots.weight) == (1, 50)
-    assert "stands at 50 %" in output
+    assert (status, slots.weight, slots.exists(V2)) == (1, weight, True)
+    assert f"stands at {weight} %" in output
 
 
 def test_a_version_that_answers_500_is_taken_back_at_once(slots: Slots, shop: Shop, page: str) -> None:
@@ -393,6 +414,17 @@ def test_an_image_that_is_not_there_gets_no_weight(slots: Slots) -> None:
     assert len(output.splitlines()) == 1
 
 
+def test_a_candidate_that_will_never_start_can_be_replaced(slots: Slots) -> None:
+    """Its pod stays until the next one is ready, and says nothing of that."""
+    slots.stand_at(0)
+    slots.leave_v2_without_pods()
+    slots.kubectl("set", "image", f"deployment/{V2}", f"app={MISSING}")
+    slots.kubectl("scale", f"deployment/{V2}", "--replicas=1")
+    wait_for(slots.waits_of_v2, lambda reasons: "ImagePullBackOff" in reasons, within_s=120)
+    status, output = slots.canary("shift", "product", "10", "--image", NEXT, "--step-s", "1", "--wait-s", "2")
+    assert (status, slots.weight, slots.image_of(V2)) == (2, 10, NEXT), output
+
+
 def test_no_weight_without_a_ready_pod(slots: Slots) -> None:
     slots.stand_at(0)
     slots.leave_v2_without_pods()
@@ -417,7 +449,9 @@ def test_an_interrupt_leaves_the_weight_and_says_which_it_is(slots: Slots) -> No
 
 
 def test_a_rollback_elsewhere_ends_the_walk(slots: Slots) -> None:
+    slots.stand_at(0)
     with slots.begun("shift", "product", "50") as running:
+        wait_for(lambda: slots.weight, lambda weight: weight == 10)
         status, output = slots.canary("rollback", "product")
         assert (status, slots.weight) == (0, 0)
         assert output.startswith("product rolled back from 10 %: v1 answers everything")

@@ -124,6 +124,7 @@ def test_keys_change_and_no_valid_token_is_refused(lab: Lab, shop: Shop, office:
                 settled(lambda: _published(shop) > before, True, times=10, within_s=150)
                 with pytest.raises(TimeoutError):  # it waits for the gateway
                     rotating.result(_ALONE_S)
+                assert _signing().kid == old_kid
             rotating.result()
         cluster.wait_for("a token of the new key", lambda: _kid(tokens[-1]) != old_kid, within_s=30)
     print(*lines, dict(statuses), f"{len(tokens)} tokens", sep="\n")

@@ -386,7 +386,9 @@ POLICIES = (
         roles=ALL,
         leaves=["*/allowed rules.-.to.-.operation.notPaths.-"],
         observation=the_workload_refuses_gateways_at_internal_paths,
-        mutations=[Mutation(name="no exception", change=_from_gateway("notPaths", ["internal"]), seen="200")],
+        mutations=[
+            Mutation(name="no exception", change=_from_gateway("notPaths", ["internal"]), seen="internal paths.*: 200")
+        ],
         seconds=1,
     ),
     Policy(
@@ -443,7 +445,7 @@ POLICIES = (
         roles=WHOLE,
         leaves=["Sidecar/default egress.-.hosts.-"],
         observation=only_known_services_are_reached,
-        mutations=[Mutation(name="all of them", change=_known("default", "*/*"), seen="200")],
+        mutations=[Mutation(name="all of them", change=_known("default", "*/*"), seen="nobody needs: {200}")],
     ),
     Policy(
         proof="egress-workers",
