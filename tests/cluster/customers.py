@@ -14,6 +14,7 @@ from typing import Any
 import urllib3
 
 from deploy import local
+from deploy.canary.pods import Pod
 from deploy.lab import cluster
 from deploy.lab.lab import Lab
 from tests.cluster.shop import pods
@@ -88,9 +89,9 @@ def _pods_killed(lab: Lab, draw: random.Random) -> Iterator[list[str]]:
         delete = ("-n", local.SHOP, "delete", "pod", "--ignore-not-found", "--grace-period=0", "--force")
         while not ended.is_set():
             found = pods(lab, _KILLED)
-            running = [pod["metadata"]["name"] for pod in found if _is_ready(pod)]
-            if len(found) - len(running) < _AWAY_AT_ONCE:
-                victim = draw.choice(running)
+            ready = [pod.name for pod in map(Pod.of, found) if pod.is_ready]
+            if len(found) - len(ready) < _AWAY_AT_ONCE:
+                victim = draw.choice(ready)
                 cluster.kubectl(lab, *delete, victim)
                 killed.append(victim)
             ended.wait(_KILL_EVERY_S)
@@ -102,10 +103,6 @@ def _pods_killed(lab: Lab, draw: random.Random) -> Iterator[list[str]]:
         finally:
             ended.set()
             killing.result()  # first: if it broke, that is why too few were killed
-
-
-def _is_ready(pod: dict[str, Any]) -> bool:
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
 
 
 def at_rest(shop: Shop, numbers: list[str]) -> Counter[str]:

@@ -13,6 +13,7 @@ from deploy.lab.istio import GATEWAYS, INGRESS
 from deploy.lab.lab import ROOT, Lab
 
 _MANAGEMENT_PORT = 8001
+_REQUESTS = "django_http_requests_total_by_view_transport_method_total{"
 
 
 def run(lab: Lab, command: Sequence[str]) -> int:
@@ -49,6 +50,17 @@ def audit(lab: Lab) -> tuple[int, str]:
     command = cluster.in_network(lab, sys.executable, "-m", "deploy.audit")
     done = subprocess.run(command, cwd=ROOT, env=lab.environment(), capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
+
+
+def counted(lab: Lab, app: str, *labels: str) -> float:
+    """Requests that have reached the code of ``app``, in all of its pods, with such labels as ``method="GET"``."""
+    found = 0.0
+    for pod in pods(lab, f"app={app}"):
+        management = f"/api/v1/namespaces/{local.SHOP}/pods/{pod['metadata']['name']}:{_MANAGEMENT_PORT}/proxy"
+        text = cluster.kubectl(lab, "get", "--raw", f"{management}/metrics")
+        lines = [line for line in text.splitlines() if line.startswith(_REQUESTS)]
+        found += sum(float(line.rpartition(" ")[2]) for line in lines if all(label in line for label in labels))
+    return found
 
 
 def in_worker(role: str, *options: str) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 import base64
 import json
 import random
-import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +20,11 @@ from deploy.lab.lab import Lab
 from shop.identity import issuing, keyfiles
 from shop.roles import KEYS, ROLES
 from tests.cluster.customers import loaded
-from tests.cluster.shop import pods
+from tests.cluster.shop import counted
 from tests.cluster.waiting import settled
 from tests.mesh.tokens import REFUSED, Signer
 from tests.shop_api.client import PASSWORD, Answer, Api, Shop
 
-_GET_PAYMENTS = re.compile(
-    r'^django_http_requests_total_by_view_transport_method_total\{method="GET",.*view="payment:payments"\} (\S+)$', re.M
-)
 _A_DAY_S = 86400.0
 _ALONE_S = 12  # in which a rotation that waits for nobody ends, its own pause included
 _ISTIOD = "15012"  # where proxies ask it
@@ -85,12 +81,7 @@ def test_a_token_in_the_address_is_none(shop: Shop) -> None:
 
 def _heard(lab: Lab) -> float:
     """GETs of the list of payments that reached payment's code, in all of its pods."""
-    found = 0.0
-    for pod in pods(lab, "app=payment-service"):
-        management = f"/api/v1/namespaces/{local.SHOP}/pods/{pod['metadata']['name']}:8001/proxy"
-        text = cluster.kubectl(lab, "get", "--raw", f"{management}/metrics")
-        found += sum(float(count) for count in _GET_PAYMENTS.findall(text))
-    return found
+    return counted(lab, "payment-service", 'method="GET"', 'view="payment:payments"')
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import uuid4
 
-import urllib3
-
 from deploy.lab import cluster
 from deploy.lab.lab import Lab
-from tests.cluster.shop import in_worker, pods
+from tests.cluster.shop import counted, in_worker
 from tests.shop_api.client import Shop
 
 _HOLD = """
@@ -20,8 +18,6 @@ with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
     print("held", flush=True)
     sys.stdin.readline()
 """
-_COUNTER = "django_http_requests_total_by_view_transport_method_total"
-_RECEIPTS = _COUNTER + '{method="POST",transport="https",view="inventory:receipts"}'
 
 
 def test_a_keyed_write_repeated_while_its_first_try_runs_has_one_outcome(lab: Lab, shop: Shop) -> None:
@@ -56,8 +52,4 @@ def _held(lab: Lab, sku: str) -> Iterator[None]:
 
 def _asked(lab: Lab) -> float:
     """Receipts that reached inventory's code, in all of its pods."""
-    found = 0.0
-    for pod in pods(lab, "app=inventory-service"):
-        text = urllib3.request("GET", f"http://{pod['status']['podIP']}:8001/metrics", retries=False).data.decode()
-        found += sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(_RECEIPTS))
-    return found
+    return counted(lab, "inventory-service", 'method="POST"', 'view="inventory:receipts"')

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
-from math import sqrt
 
+from tests.mesh.binomial import bounds
 from tests.mesh.objects import HOST, Object, Objects, drop_routes, route
 from tests.mesh.policy import ALL, Change, Mutation, Policy
 from tests.mesh.seeing import between, equal
@@ -14,7 +14,6 @@ from tests.mesh.stage import OUTSIDE, Stage, request
 _ROUTES = "istio/services/{role}/virtualservice.yaml"
 _RULE = "istio/services/{role}/destinationrule.yaml"
 _CANDIDATE = "istio/components/canary-product/kustomization.yaml"
-_SIGMAS = 4.5  # one run in 150,000 is outside by chance
 
 
 def stable_answers(stage: Stage, role: str) -> None:
@@ -54,10 +53,9 @@ def _shares(stage: Stage, role: str, n: int) -> dict[str, Counter[str]]:
 
 
 def _split(stage: Stage, role: str, share: float, n: int) -> None:
-    spread = _SIGMAS * sqrt(n * share * (1 - share))
     for name, versions in _shares(stage, role, n).items():
         between(f"requests {name}", sum(versions.values()), n, n + 10)  # a few were sent again
-        between(f"requests to v2 of {n:,} {name}", versions["v2"], n * share - spread, n * share + spread)
+        between(f"requests to v2 of {n:,} {name}", versions["v2"], *bounds(of=n, share=share))
 
 
 def a_tenth_goes_to_the_candidate(stage: Stage, role: str) -> None:
