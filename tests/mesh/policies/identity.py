@@ -445,7 +445,7 @@ POLICIES = (
         roles=WHOLE,
         leaves=["Sidecar/default egress.-.hosts.-"],
         observation=only_known_services_are_reached,
-        mutations=[Mutation(name="all of them", change=_known("default", "*/*"), seen="nobody needs: {200}")],
+        mutations=[Mutation(name="all of them", change=_known("default", "*/*"), seen=r"nobody needs: \{200\}")],
     ),
     Policy(
         proof="egress-workers",
