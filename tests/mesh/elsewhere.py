@@ -12,7 +12,7 @@ from socketserver import TCPServer
 from deploy.lab.lab import NODE_IP
 from tests.cluster.waiting import settled
 from tests.mesh import cast
-from tests.mesh.stage import Stage
+from tests.mesh.stage import Stage, until_ejections_count
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -52,6 +52,7 @@ class Door:
         for probe in self._stage.probes():
             settled(lambda probe=probe: address in self._stage.envoy(probe, "/clusters"), wanted, times=1)  # type: ignore[misc]
         self._stage.spread(self._role)
+        until_ejections_count()
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from tests.mesh.policy import Change
 OUTSIDE, OFFICE = "istio-ingressgateway", "istio-internalgateway"
 PROBE = "probe"  # may ask every role for everything, by a policy of the stage's own
 _SPREAD_S = 30.0
+_MERGED_S = 1.1  # Envoy's update_merge_window: a host's health waits so long if the hosts changed less long ago
 _WATCHED_WITH_MARKS = "VirtualService"  # of anything else istiod may hear after the mark that follows it
 _MANAGEMENT_S = 150.0  # of an order to a toy: longer than the longest timeout of a route
 
@@ -224,6 +225,7 @@ class Stage:
         objects.traffic["connectionPool"]["tcp"]["connectTimeout"] = "1.5s"
         self.become(objects.content, role)
         self.become(current, role)
+        until_ejections_count()
 
     def apply(self, *objects: Object) -> None:
         """Objects of the test's own, beside those of ``istio/``."""
@@ -256,6 +258,12 @@ class Stage:
         return lambda: (
             self.ask("/", host=cast.name_at_gateway(cast.mark_host(mark)), gateway=gateway, tls=False, timeout_s=5).body
         )
+
+
+def until_ejections_count() -> None:
+    """Wait until a pod that is ejected is left out at once, though endpoints have just changed."""
+    end = time.monotonic() + _MERGED_S
+    settled(lambda: time.monotonic() > end, True, times=1)
 
 
 class _Named(HTTPSConnection):
