@@ -255,11 +255,13 @@ def _wait_rolled_out(name: str, selector: str) -> None:
 
 def _newest_template(deployment: Object, selector: str) -> str:
     """The hash that its newest pods bear; empty while there is no such ReplicaSet. Raises Refused."""
-    newest = deployment["metadata"]["annotations"][_REVISION]
-    for each in listed("replicasets", f"--selector={selector}"):
-        if each["metadata"]["annotations"].get(_REVISION) == newest:
-            return str(each["metadata"]["labels"]["pod-template-hash"])
-    return ""
+    newest = _revision(deployment)
+    found = (each for each in listed("replicasets", f"--selector={selector}") if _revision(each) == newest)
+    return next((str(each["metadata"]["labels"]["pod-template-hash"]) for each in found), "")
+
+
+def _revision(live: Object) -> str:
+    return str(live["metadata"].get("annotations", {}).get(_REVISION, ""))
 
 
 def _is_rolled_out(deployment: Object) -> bool:

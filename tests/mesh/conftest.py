@@ -101,7 +101,10 @@ def _say(request: pytest.FixtureRequest, text: str) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table, on the terminal and, when asked, in a file."""
+    """What customers saw, as the tests printed it; the table, on the terminal and, when asked, in a file."""
+    for report in terminalreporter.getreports("passed"):
+        if report.when == "call" and report.capstdout:
+            terminalreporter.write_line(f"{report.location[2]}:\n{report.capstdout.rstrip()}")
     if not _FOUND:
         return
     table = rehearsal.report(_FOUND)
