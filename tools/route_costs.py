@@ -111,7 +111,7 @@ def table() -> str:
     ]
     names = {"leaf": "a leaf", "caller": ", ".join(CALLERS)}
     for cost in costs():
-        tried = f"{cost.per_try_s:g} s" if cost.per_try_s else "as long"
+        tried = f"{cost.per_try_s:g} s" if cost.per_try_s else "no limit of its own"
         rows.append(
             f"| {names[cost.kind]} | {ROOTS[cost.root]} | `{cost.route}` | {tried} | {cost.limit_s:g} s | "
             f"{cost.calls_failing} | {cost.calls_silent} |"
