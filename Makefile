@@ -98,7 +98,7 @@ mesh-test: .venv/.lab ## Prove every policy of istio/ on the running cluster: it
 	@$(SHORT_LIMITS)
 	@exec $(MESH_TEST) -m "not full"
 
-mesh-full: .venv/.lab ## The suite through the ingress, then mesh-test with what takes minutes, each policy on every role that it lists
+mesh-full: .venv/.lab ## The suite through the ingress, then mesh-test with what takes minutes, each policy on every role that it lists; leaves short time limits
 	@$(SHORT_LIMITS)
 	@$(SUITE)
 	@exec $(MESH_TEST) --every-role

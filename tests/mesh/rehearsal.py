@@ -78,7 +78,7 @@ def run(turns: Iterable[Turn], perform: Callable[[Turn], Iterator[Result]], hear
 
 def performed(stage: Stage, turn: Turn) -> Iterator[Result]:
     """The observation on the stage as it is, then with each mutation."""
-    yield _applied(stage, turn, None, lambda: observed(stage, turn))
+    yield _applied(stage, turn, None, partial(observed, stage, turn))
     for mutation in turn.mutations:
         yield _applied(stage, turn, mutation, partial(_seen, stage, turn, mutation))
 
@@ -109,7 +109,7 @@ def _seen(stage: Stage, turn: Turn, mutation: Mutation) -> Result:
 
 def again(stage: Stage, turn: Turn) -> Iterator[Result]:
     """The observation on the stage as it is, once more; layers that hide the policy are lifted from what is there."""
-    result = _applied(stage, turn, None, lambda: observed(stage, turn))
+    result = _applied(stage, turn, None, partial(observed, stage, turn))
     result.mutation = NO_CHANGE
     yield result
 
